@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
-from typing import Any, Final, NoReturn, get_args
+from typing import Final, NoReturn, TypeVar, get_args
 
 from app.panels.registry import PANELS
+from engine.core import typed
 from engine.core.sampling import FILTERS, KINDS, Sampling
 from engine.core.settings import (
     Attention,
@@ -28,6 +29,7 @@ from engine.errors import InputError
 from engine.regular_file import check_regular
 
 Command = Callable[[argparse.Namespace], int]
+Value = TypeVar("Value")
 
 COMMANDS: Final = ("record", "attach", "info", "export", "compare", "screenshot", "bench")
 FORMATS: Final = ("chrome", "perfetto", "csv", "parquet", "html", "png", "svg")
@@ -38,8 +40,6 @@ SUITES: Final = {
     "kernels": "each kernel of this device against its bytes and FLOPs",
 }
 DEFAULT_PROMPT: Final = "The cat sits on"
-
-_UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,7 +71,12 @@ def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
         f"the demo model. Commands that need no display: {', '.join(COMMANDS)} (each has --help).",
     )
     parser.add_argument("--version", action="version", version=f"decodescope {version('decodescope')}")
-    parser.add_argument("path", nargs="?", metavar="SESSION | MODEL_DIR", help="a recorded session, or a model folder")
+    parser.add_argument(
+        "path",
+        nargs="?",
+        metavar="SESSION | MODEL_DIR | REQUESTS.jsonl",
+        help="a recorded session, a model folder, or a request list",
+    )
     path = parser.parse_args(arguments).path
     if path is None:
         return None, None
@@ -87,23 +92,8 @@ def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
 
 
 def switch_change(text: str) -> SwitchChange:
-    """`STEP:NAME=VALUE[,NAME=VALUE...]` as typed on the command line; the values are checked as those of Switches."""
-    match = re.fullmatch(r"([0-9]{1,18}):(.+)", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not STEP:NAME=VALUE, for example 20:kv=paged")
-    changes: dict[str, Any] = {}
-    for part in match[2].split(","):
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise argparse.ArgumentTypeError(f"{part!r} is not NAME=VALUE")
-        if name.strip() in changes:
-            raise argparse.ArgumentTypeError(f"{text!r} gives {name.strip()} twice")
-        changes[name.strip()] = _switch_value(name.strip(), value.strip())
-    try:
-        Switches().changed(**changes)
-        return SwitchChange(int(match[1]), changes)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
+    """`STEP:NAME=VALUE[,NAME=VALUE...]` as typed on the command line (`typed.switch_change`)."""
+    return _typed(typed.switch_change, text)
 
 
 def whole_number(text: str) -> int:
@@ -117,10 +107,7 @@ def whole_number(text: str) -> int:
 
 def byte_size(text: str) -> int:
     """`1500000`, `512MiB`, `2G`: a number of bytes."""
-    match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]+)?)\s*([kmg]i?)?b?", text.strip(), re.IGNORECASE)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size, for example 512MiB")
-    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
+    return _typed(typed.byte_size, text)
 
 
 def step_range(text: str) -> tuple[int, int]:
@@ -142,18 +129,12 @@ def window_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _switch_value(name: str, value: str) -> str | int | bool | None:
-    if name in ("k", "max_batch", "block_size"):
-        if not re.fullmatch(r"-?[0-9]{1,18}", value):
-            raise argparse.ArgumentTypeError(f"{name} must be a whole number, not {value!r}")
-        return int(value)
-    if name == "kv_memory":
-        return byte_size(value)
-    if name == "graphs":
-        if value not in ("on", "off"):
-            raise argparse.ArgumentTypeError(f"graphs must be on or off, not {value!r}")
-        return value == "on"
-    return value
+def _typed(read: Callable[[str], Value], text: str) -> Value:
+    """What `read` makes of a text; its InputError becomes argparse's own error."""
+    try:
+        return read(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
 
 
 def _record(parser: argparse.ArgumentParser) -> None:

@@ -41,6 +41,8 @@ class Preferences:
     """How many of the newest recordings are kept (KEEP_ALL: all); None until the user has chosen."""
     saved_recordings = Names("recordings/saved", SAVED_MOST)
     """Names of the files that the user saved in the folder of recordings."""
+    more_settings = OneOf[bool]("run/more_settings", (True, False), False)
+    """Whether the folded part of the run panel is open."""
     geometry = Bytes("window/geometry")
     layout = SealedBytes("window/layout")
     """How the panels were arranged; None if it was never stored or is damaged: Qt may hang on a damaged state."""

@@ -24,6 +24,8 @@ class SwitchControls(QWidget):
     """
 
     flipped = Signal(dict)
+    shown = Signal(object)
+    """Carries the switches that are shown from now on, also those without a control here."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,7 +51,7 @@ class SwitchControls(QWidget):
         self._k.setValue(shown.k)
         self._k.setPrefix("k ")
         self._k.setKeyboardTracking(False)
-        self._k.valueChanged.connect(lambda k: self._flip({"k": k}))
+        self._k.valueChanged.connect(lambda k: self.flip({"k": k}))
         self._labels = {name: PlainLabel() for name in self._segments}
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -57,7 +59,7 @@ class SwitchControls(QWidget):
         layout.setHorizontalSpacing(ROW_GAP)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, segments in self._segments.items():
-            segments.picked.connect(lambda button, name=name: self._flip({name: value_of(name, button)}))
+            segments.picked.connect(lambda button, name=name: self.flip({name: value_of(name, button)}))
             layout.addRow(self._labels[name], self._field(name))
             self._labels[name].setBuddy(segments)
         self._show_dependent()
@@ -77,6 +79,7 @@ class SwitchControls(QWidget):
         self._k.setValue(switches.k)
         self._k.blockSignals(False)
         self._show_dependent()
+        self.shown.emit(switches)
 
     def set_unavailable(self, unavailable: dict[str, str], device: str = "") -> None:
         """Disable values that cannot run on `device` with the model (`ModelReady`); chosen ones become the defaults."""
@@ -164,7 +167,17 @@ class SwitchControls(QWidget):
         layout.addWidget(self._k if name == "speculate" else self.note)
         return field
 
-    def _flip(self, change: dict[str, Any]) -> None:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The switches that have their buttons here."""
+        return tuple(self._segments)
+
+    def control(self, name: str) -> QWidget:
+        """What edits this switch."""
+        return self._k if name == "k" else self._segments[name]
+
+    def flip(self, change: dict[str, Any]) -> None:
+        """Flip switches, as a control does, also those that have their control elsewhere."""
         before = self.switches
         new = self._wanted.changed(**change)
         if "attention" in change:  # another kernel leaves `graphs` as it is in a run that goes on

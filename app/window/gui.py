@@ -159,7 +159,7 @@ def load_after_first_paint(window: MainWindow, path: str | None, model: str | No
         window.kept.begin()
         window.tell_of_settings()
         if path is not None:
-            window.shown.open(path)
+            window.open_path(path)
 
     window.first_painted.connect(begin)
 

@@ -36,8 +36,10 @@ from app.window.model_control import ModelControl
 from app.window.panels import Panels
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
+from app.window.request_list_control import RequestListControl
 from app.window.run_control import RunControl
-from app.window.run_panel import RunActions, RunPanel
+from app.window.run_output import RunActions
+from app.window.run_panel import RunPanel
 from app.window.scenario_control import ScenarioControl
 from app.window.shown_session import ShownSession
 from app.window.status_bar import StatusBar
@@ -84,7 +86,8 @@ class MainWindow(QMainWindow):
         buttons = RunActions(actions["run"], actions["step"], actions["stop"])
         self.run_panel = RunPanel(preferences, self.selection, buttons)
         self.model = ModelControl(feed, self.run_panel, self.jobs, self)
-        self.control = RunControl(feed, self.shown, self.model, self.menus, self.run_panel, buttons, self)
+        self.control = RunControl(feed, self.shown, self.model, self.menus, self.run_panel, buttons, self.jobs, self)
+        self.requests = RequestListControl(self.run_panel, self.jobs, self)
         self.server = AttachControl(self, feed, self.run_panel, self.model, self.jobs, preferences)
         self.strip = StepStrip(self.selection)
         self.status = StatusBar()

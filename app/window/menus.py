@@ -94,6 +94,7 @@ class Menus(QObject):
         self.choices: dict[str, dict[str, QAction]] = {}
         self.panels: dict[str, QAction] = {}
         self._tells = Tells()
+        self._state, self._blocked = "starting", ""
         bar = window.menuBar()
         for menu_name, entries in LAYOUT.items():
             menu = self.menus[menu_name] = bar.addMenu("")
@@ -141,13 +142,15 @@ class Menus(QObject):
 
     def show_run(self, state: str, tells: Tells | None = None) -> None:
         """Name and enable the run's entries for this state of the engine, and for what it takes (None: as before)."""
-        self._tells = tells = tells or self._tells
+        self._tells, self._state = (tells := tells or self._tells), state
+        blocked = bool(self._blocked) and state not in ("running", "paused")
         run = self.actions["run"]
         run.setText({"running": self.tr("Pause"), "paused": self.tr("Resume")}.get(state, self.tr("Run")))
-        run.setEnabled(tells.pauses or state not in ("running", "paused"))
+        run.setEnabled(not blocked and (tells.pauses or state not in ("running", "paused")))
         run.setToolTip(plain(self._run_tip(state, tells)))
         for name, enabled in (
-            ("step", tells.pauses and state in ("idle", "running", "paused")),
+            ("run_prompt", not self._blocked),
+            ("step", tells.pauses and not blocked and state in ("idle", "running", "paused")),
             ("stop", state in ("running", "paused")),
             ("mark", state in ("running", "paused")),
             ("measure_ceilings", tells.measures_ceilings and state == "idle"),
@@ -163,8 +166,16 @@ class Menus(QObject):
              unavailable_words.no_ceilings()),
         ):  # fmt: skip
             self.actions[name].setToolTip(plain(tip if able else why))
+        self.actions["run_prompt"].setToolTip(plain(self._blocked or self.tr("Begin a new run; one that goes on ends")))
+
+    def show_blocked(self, reason: str) -> None:
+        """Disable what starts a run, for this reason; an empty one enables it again."""
+        self._blocked = reason
+        self.show_run(self._state)
 
     def _run_tip(self, state: str, tells: Tells) -> str:
+        if self._blocked and state not in ("running", "paused"):
+            return self._blocked
         if not tells.pauses:
             return unavailable_words.no_pause() if state == "running" else self.tr("Record what the server does")
         return {

@@ -12,7 +12,8 @@ from app.core.local_models import LocalModel, cached_models
 from app.look.units import count, parameters
 from app.window.feed import Feed
 from app.window.run_panel import RunPanel
-from engine.core.settings import LoadSpec
+from engine.core.settings import LoadSpec, Switches
+from engine.figures.launches import is_gpu
 from engine.session.patience import Patience
 from engine.session.schema import ModelReady
 
@@ -27,7 +28,9 @@ class ModelControl(QObject):
         self._jobs = jobs
         self._model = "demo"
         self._ready: ModelReady | None = None
-        panel.model_picked.connect(self.load)
+        self._spec = LoadSpec()
+        panel.model_picked.connect(self._on_picked)
+        panel.more.load.reload_wanted.connect(self.load_again)
         feed.loading.connect(self._on_loading)
         feed.model_ready.connect(self._on_model_ready)
         feed.refused.connect(self._on_refused)
@@ -36,7 +39,8 @@ class ModelControl(QObject):
         """Load a model, "demo" or a folder, into our own engine, also in place of a server."""
         self._model = model
         self._panel.model.set_model(model)
-        self._feed.load(LoadSpec(model))
+        self._spec = self._panel.more.load.spec(model)
+        self._feed.load(self._spec)
 
     def load_again(self) -> None:
         """Go back from a server to the model that was loaded last."""
@@ -55,7 +59,7 @@ class ModelControl(QObject):
     def retranslate(self) -> None:
         """Show in the language in force which model is loaded."""
         if self._ready is not None:
-            self._panel.show_facts(self._model_line(self._ready.meta))
+            self._panel.show_facts(self._model_line(self._ready.meta), self._settled_line(self._ready))
 
     def _model_line(self, meta: dict[str, str]) -> str:
         """One line about a loaded model: name, size, precision, device."""
@@ -69,6 +73,30 @@ class ModelControl(QObject):
         ]
         return " · ".join(part for part in parts if part)
 
+    def _settled_line(self, ready: ModelReady) -> str:
+        """What the engine made of `auto`: precision, threads, attention, and whether a step is launched as one."""
+        meta, chosen = ready.meta, Switches().settled(ready.unavailable)
+        parts = []
+        if "weight_dtype" in meta:
+            parts.append(
+                self.tr("{weights} weights, computing in {dtype}").format(
+                    weights=meta["weight_dtype"], dtype=meta.get("dtype", "")
+                )
+            )
+        if "cores" in meta:
+            parts.append(self.tr("{n} of {cores} threads").format(n=meta.get("threads", ""), cores=meta["cores"]))
+        graphs = self.tr("CUDA graphs") if is_gpu(meta.get("device", "")) else self.tr("compiled step")
+        on = self.tr("on") if chosen.graphs else self.tr("off")
+        parts.append(self.tr("auto: attention {attention}, {graphs} {on}").format(
+            attention=chosen.attention, graphs=graphs, on=on
+        ))  # fmt: skip
+        return " · ".join(parts)
+
+    @Slot(str)
+    def _on_picked(self, model: str) -> None:
+        self._panel.more.load.forget_draft()
+        self.load(model)
+
     @Slot(str, float)
     def _on_loading(self, stage: str, fraction: float) -> None:
         self._panel.show_loading(stage, fraction)
@@ -76,6 +104,7 @@ class ModelControl(QObject):
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:
         self._panel.show_model(ready)
+        self._panel.more.load.show_loaded(None if "serving" in ready.meta else self._spec)
         self._ready = None if "serving" in ready.meta else ready
         self.retranslate()
 
@@ -83,4 +112,5 @@ class ModelControl(QObject):
     def _on_refused(self, command: str, sentence: str) -> None:
         if command == "Load":
             self._ready = None
+            self._panel.more.load.show_loaded(None)
             self._panel.show_facts(sentence)

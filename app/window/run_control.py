@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from app.core.jobs import Jobs
 from app.look.units import rate
 from app.window.feed import Feed
 from app.window.menus import Menus
 from app.window.model_control import ModelControl
-from app.window.run_panel import RunActions, RunPanel
+from app.window.run_output import RunActions
+from app.window.run_panel import RunPanel
 from app.window.shown_session import ShownSession
 from engine.client.source import Tells
+from engine.core.settings import RunSpec
 from engine.errors import DecodeScopeError
+from engine.session.patience import Patience
 from engine.session.schema import CeilingsMeasured
 
 
@@ -37,11 +42,13 @@ class RunControl(QObject):
         menus: Menus,
         panel: RunPanel,
         actions: RunActions,
+        jobs: Jobs,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._feed, self._shown = feed, shown
         self._menus, self._panel, self._actions = menus, panel, actions
+        self._jobs = jobs
         self.model = model
         self.state: str = feed.now.state
         self.server_gone = False
@@ -49,6 +56,7 @@ class RunControl(QObject):
         panel.switches_flipped.connect(feed.set_switches)
         panel.observation_changed.connect(feed.set_observation)
         panel.pace.picked.connect(self._on_pace)
+        panel.blocked_changed.connect(lambda: menus.show_blocked(panel.blocked))
         feed.state_changed.connect(self._on_state)
         feed.tells_changed.connect(self._on_tells)
         feed.run_ended.connect(self._on_run_ended)
@@ -73,15 +81,30 @@ class RunControl(QObject):
         self.model.offer_cached()
 
     def run_prompt(self, paused: bool = False) -> None:
-        """Start a new run from the run panel's settings."""
+        """Start a new run from the run panel's settings; a long list of requests is put together in the background."""
+        if self._panel.blocked:
+            self.failed.emit(self._panel.blocked, "")
+            return
+        make = self._panel.run_maker()
+        if self._panel.has_many_requests:
+            self._jobs.start(
+                make, lambda spec: self._start(cast(RunSpec, spec), paused),
+                lambda failure: self.failed.emit(failure.sentence, failure.details), patience=Patience(),
+            )  # fmt: skip
+            return
         try:
-            spec = self._panel.run_spec()
+            spec = make()
         except DecodeScopeError as error:
             self.failed.emit(str(error), "")
             return
+        self._start(spec, paused)
+
+    def _start(self, spec: RunSpec, paused: bool) -> None:
         if self.server_gone:
             self._feed.attach_again()
         self._feed.start_run(spec, paused or (self._panel.pace.step_by_step and self._feed.tells.pauses))
+        if paused:
+            self._feed.step_once()
 
     def run_or_pause(self) -> None:
         """Run, pause or go on, depending on the state; a run that cannot be paused goes on."""
@@ -101,7 +124,8 @@ class RunControl(QObject):
             return
         if self.state in ("idle", "stopped"):
             self.run_prompt(paused=True)
-        self._feed.step_once()
+        else:
+            self._feed.step_once()
 
     def stop(self) -> None:
         """End the run; its recording is kept."""
@@ -139,6 +163,7 @@ class RunControl(QObject):
             self.server_gone = False
         self._actions.running = state == "running"
         self._menus.show_run(state)
+        self._panel.show_active(self.active)
         self.state_changed.emit(state)
 
     @Slot(object)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QProgressBar,
-    QPushButton,
-    QSizePolicy,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -25,33 +23,36 @@ from app.core.engine_sentences import in_window_language
 from app.core.preferences import Preferences
 from app.core.selection import Selection
 from app.look.icons import icon
-from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme
+from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP
+from app.models.request_list import ListFacts, read_list
 from app.widgets.elided_label import ElidedLabel
-from app.widgets.generated_text import GeneratedText
 from app.widgets.kept_look import keep_look
 from app.widgets.model_picker import ModelPicker
-from app.widgets.pace_control import PaceControl
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.prompt_edit import PromptEdit
+from app.widgets.request_list import RequestList
 from app.widgets.sampling_controls import SamplingControls
 from app.widgets.segments import Segments
 from app.widgets.switch_controls import SwitchControls
 from app.widgets.tall_scroll_area import TallScrollArea
+from app.widgets.themed_label import ThemedLabel
+from app.widgets.wheel import WheelGuard
 from app.window import unavailable_words
+from app.window.run_output import RunActions, RunOutput
+from app.window.run_settings import RunSettings
 from app.window.server_box import ServerBox
 from engine.client.source import Tells
+from engine.core.sampling import KINDS
 from engine.core.settings import Detail, Observation, Probe, RequestSpec, RunSpec, Switches
-from engine.errors import InputError
-from engine.plain_text import path_text
 from engine.session.schema import ModelReady
 from engine.session.store import Session
 
 DEFAULT_PROMPT = "The cat sits on"
 DEFAULT_TOKENS = 128
 PROMPT_LINES = 2
-LEAST_OUTPUT = 40 * GRID
-"""Least height in pixels of the buttons and the text; in a low window the settings scroll."""
 WIDTH = 85 * GRID
+AT_ONCE = 1000
+"""So many requests are made within a few milliseconds."""
 DETAILS: tuple[Detail, ...] = ("off", "step", "phase", "layer")
 
 
@@ -61,6 +62,9 @@ class RunPanel(QWidget):
     model_picked = Signal(str)
     switches_flipped = Signal(dict)
     observation_changed = Signal(object)
+    requests_chosen = Signal()
+    """Another request list is to be read (`requests.path`), or none."""
+    blocked_changed = Signal()
 
     def __init__(
         self,
@@ -72,28 +76,26 @@ class RunPanel(QWidget):
         super().__init__(parent)
         self._preferences = preferences
         self._selection = selection
-        self._actions = actions
-        self._requests_file: Path | None = None
         self._tells = Tells()
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
         self.model = ModelPicker(preferences)
-        self.model.picked.connect(self.model_picked)
         self.server = ServerBox()
-        self.server.picked.connect(self._show_source)
         self.server.hide()
         self._progress = QProgressBar()
         self._progress.setRange(0, 1000)
         self._progress.hide()
         self.facts = ElidedLabel()
         self.facts.hide()
+        self.settled = ThemedLabel(scale=CAPTION_SCALE, wrap=True)
+        """What the engine chose where it was left to it."""
+        self.settled.hide()
         self.prompt = PromptEdit(DEFAULT_PROMPT)
+        self.requests = RequestList()
         self._requests_button = QToolButton()
-        self._requests_button.clicked.connect(self.choose_requests)
         self._requests_label = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self._requests_clear = QToolButton()
-        self._requests_clear.clicked.connect(lambda: self.set_requests_file(None))
         self.tokens = QSpinBox()
         self.tokens.setRange(1, 10_000_000)
         self.tokens.setValue(DEFAULT_TOKENS)
@@ -102,23 +104,16 @@ class RunPanel(QWidget):
         self.chat.setEnabled(False)
         self.sampling = SamplingControls()
         self.switches = SwitchControls()
-        self.switches.flipped.connect(self.switches_flipped)
         self.detail = Segments(DETAILS, "phase")
-        self.detail.picked.connect(self._on_observation)
+        self.more = RunSettings(preferences, selection)
         self.probe = QCheckBox()
-        self.probe.toggled.connect(self.switches.show_recording)
-        self.probe.setChecked(True)
-        self.probe.toggled.connect(self._on_observation)
-        self.pace = PaceControl()
-        self.text = GeneratedText(selection)
+        self.output = RunOutput(actions, selection)
+        self.text, self.run_button, self.pace = self.output.text, self.output.run_button, self.output.pace
         self._labels = {name: PlainLabel() for name in ("model", "prompt", "tokens", "switches", "detail")}
         keep_look(*(self._labels[name] for name in ("model", "prompt", "switches")), bold=True)
         keep_look(self.facts, scale=CAPTION_SCALE, muted=True)
-        self.run_button, self._step, self._stop = QPushButton(), QPushButton(), QPushButton()
         self._build()
-        selection.changed.connect(self._on_selection)
-        for action in (actions.run, actions.step, actions.stop):
-            action.changed.connect(self._show_actions)
+        self._connect()
         self.restyle()
         self.retranslate()
 
@@ -126,15 +121,47 @@ class RunPanel(QWidget):
 
     def run_spec(self) -> RunSpec:
         """The run that the controls describe; raises InputError where the request list cannot be read."""
-        requests = () if self._watches else self._requests()
+        return self.run_maker()()
+
+    def run_maker(self) -> Callable[[], RunSpec]:
+        """Makes `run_spec` of what the controls describe now, on any thread: many requests take their time."""
+        switches, observation, more = self.switches.switches, self.observation(), self.more.next_run
+        changes, teacher = more.changes, more.teacher.isChecked()
         pace = self.pace.tokens_per_s if self._tells.pauses else 0.0
-        return RunSpec(requests, self.switches.switches, self.observation(), pace_tokens_per_s=pace)
+        usual = RequestSpec(
+            self.prompt.toPlainText(), self.tokens.value(), 0.0, self.ignore_eos.isChecked(), more.stops,
+            self.sampling.sampling, self.chat.isEnabled() and self.chat.isChecked(),
+        )  # fmt: skip
+        path, facts, watches = self.requests.path, self.requests.facts, self._watches
+
+        def make() -> RunSpec:
+            if watches:
+                requests: tuple[RequestSpec, ...] = ()
+            elif path is None:
+                requests = (usual,)
+            else:
+                requests = (facts or read_list(path)).specs(usual)
+            return RunSpec(requests, switches, observation, changes, teacher, pace)
+
+        return make
+
+    @property
+    def has_many_requests(self) -> bool:
+        """Whether `run_maker` takes longer than the window may wait."""
+        return self.requests.facts is not None and self.requests.facts.count > AT_ONCE
+
+    @property
+    def blocked(self) -> str:
+        """Why no run can be started with these settings; empty where one can."""
+        if self._watches:
+            return ""
+        return self.requests.blocked or self.more.fault
 
     def observation(self) -> Observation:
         """How much to observe; the probe follows the selected layer and head."""
         now = self._selection.now
         probe = Probe(now.layer, None if now.all_heads else now.head) if self.probe.isChecked() else None
-        return Observation(self._detail(), probe)
+        return Observation(self._detail(), probe, self.more.probe.nvtx.isChecked())
 
     def show_settings(
         self, prompt: str, requests: Path | None, tokens: int, ignore_eos: bool, switches: Switches, detail: Detail,
@@ -149,15 +176,28 @@ class RunPanel(QWidget):
         self.switches.show_switches(switches)
         self.detail.set_value(detail)
         self.pace.show_pace(pace_tokens_per_s)
+        self.more.next_run.clear()
 
     def set_requests_file(self, path: Path | None) -> None:
         """Take the requests from this file; None goes back to the prompt."""
-        self._requests_file = path
+        self.requests.show_path(path)
         self._requests_label.setText("" if path is None else path.name)
         self._requests_label.setToolTip(plain("" if path is None else str(path)))
         self._requests_label.setVisible(path is not None)
         self._requests_clear.setVisible(path is not None)
         self.prompt.setVisible(path is None)
+        self.blocked_changed.emit()
+        self.requests_chosen.emit()
+
+    def show_list(self, facts: ListFacts | None, failure: str = "") -> None:
+        """Show what is in the request list; None while it is read, or where it cannot be for this reason."""
+        if facts is not None:
+            self.requests.show_facts(facts)
+        elif failure:
+            self.requests.show_failure(failure)
+        else:
+            self.requests.show_path(self.requests.path)
+        self.blocked_changed.emit()
 
     def choose_requests(self) -> None:
         """Ask for a request list."""
@@ -175,6 +215,7 @@ class RunPanel(QWidget):
         """Show how far the loading of the model is."""
         self._progress.show()
         self.facts.hide()
+        self.settled.hide()
         if fraction <= 0:
             self._progress.setRange(0, 0)
         else:
@@ -183,9 +224,11 @@ class RunPanel(QWidget):
         self._progress.setFormat(in_window_language(stage) or self.tr("Starting the engine"))
         self._progress.setAccessibleName(self._progress.format())
 
-    def show_facts(self, facts: str) -> None:
-        """Show one line about the model that is loaded, or why none is."""
+    def show_facts(self, facts: str, settled: str = "") -> None:
+        """Show one line about the model that is loaded, or why none is, and what the engine chose itself."""
         self._progress.hide()
+        self.settled.setText(settled)
+        self.settled.setVisible(bool(settled))
         self.facts.setVisible(bool(facts))
         facts = in_window_language(facts)
         self.facts.setText(facts)
@@ -198,6 +241,24 @@ class RunPanel(QWidget):
         self.chat.setEnabled(bool(ready.meta.get("chat_template")) or not self._tells.loads_models)
         self.sampling.suggest(json.loads(ready.meta.get("suggested_sampling") or "{}"))
         self._explain_chat()
+        self.more.show_model(ready)
+
+    def show_active(self, active: bool) -> None:
+        """Whether a run goes on, which some settings do not follow."""
+        self.more.show_active(active)
+
+    @property
+    def controls(self) -> dict[str, QWidget]:
+        """What edits each option of `decodescope record`, by the option's name; those of its output are not here."""
+        found: dict[str, QWidget] = {
+            "model": self.model, "prompt": self.prompt, "requests": self._requests_button, "chat": self.chat,
+            "max_new_tokens": self.tokens, "ignore_eos": self.ignore_eos, "detail": self.detail,
+        }  # fmt: skip
+        found |= {name: self.sampling.field(name) for name in KINDS}
+        found |= {name: self.switches.control(name) for name in (*self.switches.names, "k")}
+        for group in (self.more.load, self.more.pool, self.more.probe, self.more.next_run):
+            found |= {name: row.field for name, row in group.rows.items()}
+        return found
 
     def show_source(self, tells: Tells) -> None:
         """Show the model picker or the server, and disable what cannot be done with what is connected now."""
@@ -220,8 +281,9 @@ class RunPanel(QWidget):
         self._requests_button.setIcon(icon("file"))
         self._requests_clear.setIcon(icon("close"))
         self.model.restyle()
-        self.text.restyle()
-        self._show_actions()
+        self.server.restyle()
+        self.output.restyle()
+        self.more.restyle()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
@@ -260,7 +322,6 @@ class RunPanel(QWidget):
                 "layer": self.tr("The time of each phase in each layer of each step"),
             },
         )
-        self._show_actions()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
@@ -269,14 +330,32 @@ class RunPanel(QWidget):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    def _connect(self) -> None:
+        self.model.picked.connect(self.model_picked)
+        self.server.picked.connect(self._show_source)
+        self._requests_button.clicked.connect(self.choose_requests)
+        self._requests_clear.clicked.connect(lambda: self.set_requests_file(None))
+        self.switches.flipped.connect(self.switches_flipped)
+        self.switches.shown.connect(self.more.pool.show_switches)
+        self.more.pool.flipped.connect(self.switches.flip)
+        self.more.probe.changed.connect(self._on_observation)
+        self.more.blocked_changed.connect(self.blocked_changed)
+        self.more.unfolded.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_more))
+        self.detail.picked.connect(self._on_observation)
+        self.probe.toggled.connect(self.switches.show_recording)
+        self.probe.setChecked(True)
+        self.probe.toggled.connect(self._on_observation)
+        self._selection.changed.connect(self._on_selection)
+
     def _build(self) -> None:
-        output = self._build_output()
-        output.setMinimumHeight(LEAST_OUTPUT)
+        self._area = TallScrollArea(self._build_settings())
+        self._wheel = WheelGuard(self)
+        self._wheel.watch(self._area)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(TallScrollArea(self._build_settings()))
-        layout.addWidget(output, 1)
+        layout.addWidget(self._area)
+        layout.addWidget(self.output, 1)
         self.setMinimumWidth(WIDTH - 8 * GRID)
         self.setMaximumWidth(3 * WIDTH // 2)
         self.set_requests_file(None)
@@ -305,8 +384,9 @@ class RunPanel(QWidget):
         observed.setHorizontalSpacing(ROW_GAP)
         observed.addRow(self._labels["detail"], self.detail)
         for item in (
-            self._labels["model"], self.model, self.server, self._progress, self.facts, head, self.prompt, length,
-            self.sampling, self._labels["switches"], self.switches, observed, self.probe,
+            self._labels["model"], self.model, self.server, self._progress, self.facts, self.settled, head, self.prompt,
+            self.requests, length, self.sampling, self._labels["switches"], self.switches, observed, self.probe,
+            self.more,
         ):  # fmt: skip
             if isinstance(item, QWidget):
                 column.addWidget(item)
@@ -318,28 +398,6 @@ class RunPanel(QWidget):
         ):  # fmt: skip
             self._labels[name].setBuddy(field)
         return settings
-
-    def _build_output(self) -> QWidget:
-        output = QWidget()
-        column = QVBoxLayout(output)
-        column.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, PANEL_PADDING)
-        column.setSpacing(ROW_GAP)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(ROW_GAP)
-        self.run_button.setObjectName("primary")
-        for button, action in (
-            (self.run_button, self._actions.run),
-            (self._step, self._actions.step),
-            (self._stop, self._actions.stop),
-        ):
-            button.clicked.connect(action.trigger)
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            button.setMinimumHeight(9 * GRID)
-            buttons.addWidget(button, 2 if button is self.run_button else 1)
-        column.addLayout(buttons)
-        column.addWidget(self.pace)
-        column.addWidget(self.text, 1)
-        return output
 
     @property
     def _watches(self) -> bool:
@@ -357,20 +415,11 @@ class RunPanel(QWidget):
         self.probe.setEnabled(tells.attention)
         tip = self.tr("Keeps the attention rows of the layer and head picked in the Attention panel")
         self.probe.setToolTip(plain(tip if tells.attention else unavailable_words.no_attention()))
-        for one in (self.prompt, self._requests_button, self.tokens, self.ignore_eos, self.sampling):
+        for one in (self.prompt, self.requests, self._requests_button, self.tokens, self.ignore_eos, self.sampling):
             one.setEnabled(not watches)
+        self.more.show_own(tells.loads_models)
+        self.blocked_changed.emit()
         self._explain_chat()
-
-    def _requests(self) -> tuple[RequestSpec, ...]:
-        tokens, ignore_eos, sampling = self.tokens.value(), self.ignore_eos.isChecked(), self.sampling.sampling
-        chat = self.chat.isEnabled() and self.chat.isChecked()
-        if self._requests_file is None:
-            return (RequestSpec(self.prompt.toPlainText(), tokens, 0.0, ignore_eos, (), sampling, chat),)
-        from engine.client.requests_file import read_requests
-
-        if self._requests_file.exists() and not self._requests_file.is_file():  # opening a pipe would block the window
-            raise InputError(self.tr("The request list {} is not a file.").format(path_text(self._requests_file)))
-        return read_requests(str(self._requests_file), tokens, ignore_eos, sampling, chat)
 
     def _align_detail(self) -> None:
         """Put the detail below the switches; a form takes no smaller least width of a label, but a fixed one."""
@@ -381,7 +430,13 @@ class RunPanel(QWidget):
         value = self.detail.value
         return next(one for one in DETAILS if one == value)
 
+    def _scroll_to_more(self) -> None:
+        """Show what was unfolded: as much of it as there is room for."""
+        self._area.verticalScrollBar().setValue(self.more.y() - ROW_GAP)
+
     def _on_observation(self, *_: object) -> None:
+        records = self.probe.isChecked()
+        self.more.probe.show_recording("" if records else self.tr("Attention is not recorded."))
         self.observation_changed.emit(self.observation())
 
     def _on_selection(self, _: object) -> None:
@@ -396,26 +451,3 @@ class RunPanel(QWidget):
         else:
             words = self.tr("This model has no chat template")
         self.chat.setToolTip(plain(words))
-
-    def _show_actions(self) -> None:
-        colours = theme()
-        for button, action, name in (
-            (self.run_button, self._actions.run, "pause" if self._actions.running else "run"),
-            (self._step, self._actions.step, "step"),
-            (self._stop, self._actions.stop, "stop"),
-        ):
-            button.setText(action.text())
-            button.setEnabled(action.isEnabled())
-            keys = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
-            button.setToolTip(plain(f"{action.toolTip()} ({keys})" if keys else action.toolTip()))
-            button.setAccessibleName(action.text())
-            button.setAccessibleDescription(action.toolTip())
-            button.setIcon(icon(name, colours.on_accent if button is self.run_button else colours.text))
-
-
-class RunActions:
-    """The three actions that the run panel shows as buttons and the menu as entries."""
-
-    def __init__(self, run: QAction, step: QAction, stop: QAction) -> None:
-        self.run, self.step, self.stop = run, step, stop
-        self.running = False

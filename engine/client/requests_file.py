@@ -7,13 +7,14 @@ import os
 import select
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final
 
 from engine.core.sampling import KINDS, Sampling
 from engine.core.settings import RequestSpec
 from engine.errors import InputError
 from engine.plain_text import quoted
+from engine.session.patience import GivenUpError, Patience
 
 WHOLE: Final = tuple(name for name, kind in KINDS.items() if kind is int)
 FRACTIONS: Final = tuple(name for name, kind in KINDS.items() if kind is float)
@@ -24,8 +25,45 @@ MOST_BYTES: Final = 2**28
 MOST_LINE_BYTES: Final = 2**24
 """The most bytes of one request. No context is that long, and a line is parsed in one call that cannot be stopped."""
 MOST_REQUESTS: Final = 100_000
+ANY: Final = RequestSpec("")
+MOST_FAULTS: Final = 100
+"""How many wrong lines of a file are told of, each with its sentence."""
 WRITTEN_WITHIN_S: Final = 8.0
 """How long a pipe may take to give its first byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a line gives: fields of its RequestSpec, and of its Sampling."""
+
+    own: dict[str, Any]
+    drawn: dict[str, Any]
+
+    def spec(self, usual: RequestSpec) -> RequestSpec:
+        """The request; `usual` has the values that the line leaves out."""
+        sampling = replace(usual.sampling, **self.drawn) if self.drawn else usual.sampling
+        return replace(usual, **self.own, sampling=sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class LineFault:
+    """What is wrong with a line, as one sentence; lines count from 1."""
+
+    line: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The lines that are right, and the first MOST_FAULTS of all `wrong` lines."""
+
+    lines: tuple[Line, ...]
+    faults: tuple[LineFault, ...]
+    wrong: int
+
+    def specs(self, usual: RequestSpec) -> tuple[RequestSpec, ...]:
+        """The requests of the lines that are right."""
+        return tuple(line.spec(usual) for line in self.lines)
 
 
 def read_requests(
@@ -43,21 +81,63 @@ def read_requests(
     """
     usual = RequestSpec("", max_new_tokens, ignore_eos=ignore_eos, stop=stop, sampling=sampling, chat=chat)
     requests = []
-    for number, line in enumerate(_lines(path), 1):
-        if line.strip():
-            try:
-                requests.append(_request(_object(line), usual))
-            except InputError as error:
-                raise InputError(f"Line {number} of {path} is wrong: {str(error).rstrip('.')}.") from error
-        if len(requests) > MOST_REQUESTS:
-            raise InputError(f"The requests file {path} holds more than {MOST_REQUESTS} requests.")
-    if not requests:
-        raise InputError(f"The requests file {path} holds no request.")
+    for number, read in _read(path):
+        if isinstance(read, InputError):
+            raise InputError(f"Line {number} of {path} is wrong: {str(read).rstrip('.')}.") from read
+        requests.append(read.spec(usual))
     return tuple(requests)
 
 
-def _lines(path: str) -> Iterator[str]:
-    """The lines of a UTF-8 file, read one at a time; raises InputError, also where the file or a line is too large."""
+def examine(path: str, patience: Patience | None = None) -> Examined:
+    """Read a whole file, and note every line that is wrong.
+
+    Raises InputError where the file as a whole is wrong, and GivenUpError after `patience.give_up()`.
+    """
+    lines: list[Line] = []
+    faults: list[LineFault] = []
+    wrong = 0
+    for number, read in _read(path):
+        if patience is not None and patience.over:
+            raise GivenUpError
+        if not isinstance(read, InputError):
+            lines.append(read)
+            continue
+        wrong += 1
+        if len(faults) < MOST_FAULTS:
+            faults.append(LineFault(number, f"{str(read).rstrip('.')}."))
+    return Examined(tuple(lines), tuple(faults), wrong)
+
+
+def _read(path: str) -> Iterator[tuple[int, Line | InputError]]:
+    """(number of a line, what it gives or what is wrong with it); raises InputError for the file as a whole."""
+    count = 0
+    for number, line in enumerate(_lines(path), 1):
+        found: Line | InputError
+        try:
+            text = _text_of(line, number)
+            if not text.strip():
+                continue
+            found = _line(_object(text))
+            found.spec(ANY)  # checks the ranges
+        except InputError as error:
+            found = error
+        count += 1
+        if count > MOST_REQUESTS:
+            raise InputError(f"The requests file {path} holds more than {MOST_REQUESTS} requests.")
+        yield number, found
+    if not count:
+        raise InputError(f"The requests file {path} holds no request.")
+
+
+def _text_of(line: bytes, number: int) -> str:
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("it is not UTF-8 text") from error
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    """The lines of a file, read one at a time; raises InputError, also where the file or a line is too large."""
     left = MOST_BYTES
     try:
         with _opened(path) as stream:
@@ -69,10 +149,8 @@ def _lines(path: str) -> Iterator[str]:
                     raise InputError(f"The requests file {path} has more than {MOST_BYTES >> 20} MB.")
                 if len(line) > MOST_LINE_BYTES:
                     raise InputError(f"Line {number} of {path} has more than {MOST_LINE_BYTES >> 20} MB.")
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+                yield line
     except (OSError, ValueError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise InputError(f"The requests file {path} is not UTF-8 text.") from error
         why = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"The requests file {path} cannot be read: {why}.") from error
 
@@ -122,12 +200,12 @@ def _object(line: str) -> dict[str, Any]:
     return value
 
 
-def _request(value: dict[str, Any], usual: RequestSpec) -> RequestSpec:
+def _line(value: dict[str, Any]) -> Line:
     if unknown := set(value) - KNOWN:
         raise InputError(f"it has the unknown key {quoted(min(unknown))}; known are {', '.join(sorted(KNOWN))}")
     drawn: dict[str, Any] = {name: _whole(value, name) for name in WHOLE if name in value}
     drawn |= {name: _number(value, name) for name in FRACTIONS if name in value}
-    given: dict[str, Any] = {"sampling": replace(usual.sampling, **drawn)}
+    given: dict[str, Any] = {}
     if "messages" in value:
         if "prompt" in value:
             raise InputError('it gives both "prompt" and "messages"')
@@ -148,7 +226,7 @@ def _request(value: dict[str, Any], usual: RequestSpec) -> RequestSpec:
     if "stop" in value:
         listed = value["stop"] if isinstance(value["stop"], list) else [value["stop"]]
         given["stop"] = tuple(_text(one, 'each of "stop"') for one in listed)
-    return replace(usual, **given)
+    return Line(given, drawn)
 
 
 def _messages(value: Any) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ import torch
 
 from engine.model.device import total_bytes
 from engine.model.loader import LoadedModel
+from engine.model.processors import usable_cores
 from engine.plain_text import utf8
 
 
@@ -27,10 +28,18 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
         "device_name": model.device_name,
         "device_memory_bytes": str(total_bytes(model.device)),
         "dtype": str(model.dtype).removeprefix("torch."),
+        "weight_dtype": str(weight_dtype(model)).removeprefix("torch."),
         "threads": str(torch.get_num_threads()),
+        "cores": str(usable_cores()),
         "versions": json.dumps(versions()),
         "ceilings": "",
     }
+
+
+def weight_dtype(model: LoadedModel) -> torch.dtype:
+    """The dtype in which the large weights lie in memory: a kernel may widen them as it reads them."""
+    linears = (one for layer in model.decoder.layers for one in layer.linears)
+    return next((one.plain.dtype for one in linears if one.plain is not None), model.dtype)
 
 
 def draft_facts(draft: LoadedModel) -> dict[str, Any]:

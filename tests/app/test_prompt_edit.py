@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.widgets.prompt_edit import MOST_CHARACTERS, PromptEdit
 from app.window.main_window import MainWindow
-from tests.app.test_window import error_text, press
+from tests.app.test_window import error_text
 
 
 def paste(box: PromptEdit, text: str) -> None:
@@ -54,5 +54,6 @@ def test_a_request_list_that_is_a_pipe_does_not_hold_up_the_window(
 ) -> None:
     os.mkfifo(tmp_path / "list.jsonl")
     window.run_panel.set_requests_file(tmp_path / "list.jsonl")
-    press(window, "Run")
-    assert error_text(window).endswith("list.jsonl is not a file.")
+    qtbot.waitUntil(lambda: window.run_panel.requests.fault.fault.endswith("list.jsonl is not a file."))
+    assert not window.run_panel.run_button.isEnabled()
+    assert "is not a file." in window.run_panel.run_button.toolTip()

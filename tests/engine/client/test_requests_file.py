@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.client import requests_file
-from engine.client.requests_file import read_requests
+from engine.client.requests_file import examine, read_requests
 from engine.core.settings import RequestSpec, Sampling
 from engine.errors import InputError
+from engine.session.patience import GivenUpError, Patience
 
 
 def read(folder: Path, *lines: str) -> tuple[RequestSpec, ...]:
@@ -124,3 +125,24 @@ def test_a_pipe_is_read_when_something_is_in_it_and_not_waited_for_otherwise(
         assert [one.prompt for one in read_requests(str(pipe), 7, False, Sampling())] == ["a"]
     finally:
         os.close(reader)
+
+
+def test_every_wrong_line_of_a_file_is_noted_and_the_first_hundred_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_bytes(b'{"prompt": "a"}\n\xff\n\n{"prompt": "b", "top_p": 7}\n' + b"[]\n" * 300)
+    found = examine(str(file))
+    assert [line.own["prompt"] for line in found.lines] == ["a"]
+    assert (found.wrong, len(found.faults)) == (302, requests_file.MOST_FAULTS)
+    assert [one.line for one in found.faults[:3]] == [2, 4, 5]
+    assert found.faults[0].sentence == "it is not UTF-8 text."
+    assert found.faults[1].sentence.startswith("top_p must be above 0")
+    assert found.specs(RequestSpec("", 9)) == (RequestSpec("a", 9),)
+
+
+def test_a_reading_can_be_given_up(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_text('{"prompt": "a"}\n')
+    patience = Patience()
+    patience.give_up()
+    with pytest.raises(GivenUpError):
+        examine(str(file), patience)
