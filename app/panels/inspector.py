@@ -16,13 +16,13 @@ from app.look.units import (
     MEASURED,
     NOT_APPLICABLE,
     count,
-    name_of,
     percent,
     seconds,
     visible_token,
 )
 from app.models.attention_rows import ExactRow
 from app.models.delay_reading import DelayReading
+from app.models.finish_words import finish_words
 from app.models.request_text import RequestText
 from app.panels.base import Panel, PanelContext
 from app.panels.inspector_facts import chance_words, header_words, step_words, token_words
@@ -303,7 +303,7 @@ class InspectorPanel(Panel):
             prompt=count(request.prompt_tokens),
             out=count(len(request.token_rows)),
             ttft=NOT_APPLICABLE if first_ns is None else seconds((first_ns - request.arrived_ns) / 1e9),
-            state=name_of(request.finish_reason or "") or self.tr("running"),
+            state=finish_words(request) or self.tr("running"),
         )
 
     def _show_alternatives(self, facts: TokenFacts, known: bool) -> None:

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLay
 from app.core.selection import Selected, Selection
 from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.look.units import count, cut, name_of, straight
+from app.look.units import count, cut, straight
+from app.models.finish_words import finish_words
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
 from engine.session.store import RecordedRequest, Session
@@ -141,7 +142,7 @@ class GeneratedText(QWidget):
     def _show_facts(self, session: Session, request: RecordedRequest) -> None:
         facts = self.tr("{} tokens").format(count(len(request.token_rows)))
         if request.finish_reason is not None:
-            facts = f"{facts} · {self._reason(request.finish_reason)}"
+            facts = f"{facts} · {finish_words(request)}"
         if len(session.requests) > 1:
             place = 1 + sorted(session.requests).index(request.id)
             facts = self.tr("request {id} ({place} of {all}) · {facts}").format(
@@ -152,14 +153,6 @@ class GeneratedText(QWidget):
         if facts != self.facts.text():
             self.facts.setText(facts)
             self.facts.setToolTip(plain(facts))
-
-    def _reason(self, reason: str) -> str:
-        return {
-            "length": self.tr("length reached"),
-            "eos": self.tr("end of text"),
-            "stop": self.tr("stop string"),
-            "cancelled": self.tr("stopped"),
-        }.get(reason, name_of(reason))
 
     def go(self, by: int) -> None:
         """Select the request that is `by` places after the shown one; past either end it goes on at the other."""

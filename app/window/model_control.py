@@ -28,7 +28,6 @@ class ModelControl(QObject):
         self._model = "demo"
         self._ready: ModelReady | None = None
         panel.model_picked.connect(self.load)
-        feed.loading.connect(self._on_loading)
         feed.model_ready.connect(self._on_model_ready)
         feed.refused.connect(self._on_refused)
 
@@ -68,10 +67,6 @@ class ModelControl(QObject):
             meta.get("device", ""),
         ]
         return " · ".join(part for part in parts if part)
-
-    @Slot(str, float)
-    def _on_loading(self, stage: str, fraction: float) -> None:
-        self._panel.show_loading(stage, fraction)
 
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:

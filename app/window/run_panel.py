@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QSpinBox,
@@ -25,6 +24,8 @@ from app.core.preferences import Preferences
 from app.core.selection import Selection
 from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.widgets.activity_line import ActivityLine
+from app.widgets.caption_note import CaptionNote
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.generated_text import GeneratedText
 from app.widgets.model_picker import ModelPicker
@@ -33,6 +34,7 @@ from app.widgets.plain import PlainLabel, plain
 from app.widgets.prompt_edit import PromptEdit
 from app.widgets.sampling_controls import SamplingControls
 from app.widgets.segments import Segments
+from app.widgets.share_bar import ShareBar
 from app.widgets.switch_controls import SwitchControls
 from app.widgets.tall_scroll_area import TallScrollArea
 from app.window import unavailable_words
@@ -59,6 +61,8 @@ class RunPanel(QWidget):
     model_picked = Signal(str)
     switches_flipped = Signal(dict)
     observation_changed = Signal(object)
+    prompt_changed = Signal()
+    """The prompt or what is asked for it is another."""
 
     def __init__(
         self,
@@ -81,9 +85,8 @@ class RunPanel(QWidget):
         self.server = ServerBox()
         self.server.picked.connect(self._show_source)
         self.server.hide()
-        self._progress = QProgressBar()
-        self._progress.setRange(0, 1000)
-        self._progress.hide()
+        self._progress = ShareBar()
+        self.activity = ActivityLine()
         self.facts = ElidedLabel()
         self.facts.hide()
         self.prompt = PromptEdit(DEFAULT_PROMPT)
@@ -95,6 +98,7 @@ class RunPanel(QWidget):
         self.tokens = QSpinBox()
         self.tokens.setRange(1, 10_000_000)
         self.tokens.setValue(DEFAULT_TOKENS)
+        self.room = CaptionNote()
         self.ignore_eos = QCheckBox()
         self.chat = QCheckBox()
         self.chat.setEnabled(False)
@@ -112,6 +116,8 @@ class RunPanel(QWidget):
         self._labels = {name: PlainLabel() for name in ("model", "prompt", "tokens", "switches", "detail")}
         self.run_button, self._step, self._stop = QPushButton(), QPushButton(), QPushButton()
         self._build()
+        for changed in (self.prompt.textChanged, self.tokens.valueChanged, self.chat.toggled):
+            changed.connect(lambda *_: self.prompt_changed.emit())
         selection.changed.connect(self._on_selection)
         for action in (actions.run, actions.step, actions.stop):
             action.changed.connect(self._show_actions)
@@ -125,6 +131,10 @@ class RunPanel(QWidget):
         requests = () if self._watches else self._requests()
         pace = self.pace.tokens_per_s if self._tells.pauses else 0.0
         return RunSpec(requests, self.switches.switches, self.observation(), pace_tokens_per_s=pace)
+
+    def prompt_request(self) -> RequestSpec | None:
+        """The request of the prompt; None where a file has the requests."""
+        return self._requests()[0] if self._requests_file is None else None
 
     def observation(self) -> Observation:
         """How much to observe; the probe follows the selected layer and head."""
@@ -154,6 +164,7 @@ class RunPanel(QWidget):
         self._requests_label.setVisible(path is not None)
         self._requests_clear.setVisible(path is not None)
         self.prompt.setVisible(path is None)
+        self.prompt_changed.emit()
 
     def choose_requests(self) -> None:
         """Ask for a request list."""
@@ -167,21 +178,17 @@ class RunPanel(QWidget):
             self._preferences.remember_folder("requests", str(Path(path).parent))
             self.set_requests_file(Path(path))
 
-    def show_loading(self, stage: str, fraction: float) -> None:
-        """Show how far the loading of the model is."""
-        self._progress.show()
-        self.facts.hide()
-        if fraction <= 0:
-            self._progress.setRange(0, 0)
-        else:
-            self._progress.setRange(0, 1000)
-            self._progress.setValue(round(1000 * fraction))
-        self._progress.setFormat(stage or self.tr("Starting the engine"))
-        self._progress.setAccessibleName(self._progress.format())
+    def show_loading(self, words: str, fraction: float) -> None:
+        """Say what is done to load the model, and how far that is."""
+        self._progress.show_share(fraction)
+        self._progress.setAccessibleName(words)
+        self.facts.show()
+        self.facts.setText(words)
+        self.facts.setToolTip(plain(words))
 
     def show_facts(self, facts: str) -> None:
         """Show one line about the model that is loaded, or why none is."""
-        self._progress.hide()
+        self._progress.show_share(None)
         self.facts.setVisible(bool(facts))
         self.facts.setText(facts)
         self.facts.setToolTip(plain(facts))
@@ -218,6 +225,8 @@ class RunPanel(QWidget):
         palette = self.facts.palette()
         palette.setColor(self.facts.foregroundRole(), colours.muted)
         self.facts.setPalette(palette)
+        self.activity.restyle()
+        self.room.restyle()
         self.prompt.setFixedHeight(self.prompt.fontMetrics().lineSpacing() * PROMPT_LINES + 5 * GRID)
         self._requests_button.setIcon(icon("file"))
         self._requests_clear.setIcon(icon("close"))
@@ -309,7 +318,7 @@ class RunPanel(QWidget):
         observed.addRow(self._labels["detail"], self.detail)
         for item in (
             self._labels["model"], self.model, self.server, self._progress, self.facts, head, self.prompt, length,
-            self.sampling, self._labels["switches"], self.switches, observed, self.probe,
+            self.room, self.sampling, self._labels["switches"], self.switches, observed, self.probe,
         ):  # fmt: skip
             if isinstance(item, QWidget):
                 column.addWidget(item)
@@ -341,6 +350,7 @@ class RunPanel(QWidget):
             buttons.addWidget(button, 2 if button is self.run_button else 1)
         column.addLayout(buttons)
         column.addWidget(self.pace)
+        column.addWidget(self.activity)
         column.addWidget(self.text, 1)
         return output
 
@@ -403,7 +413,7 @@ class RunPanel(QWidget):
     def _show_actions(self) -> None:
         colours = theme()
         for button, action, name in (
-            (self.run_button, self._actions.run, "pause" if self._actions.running else "run"),
+            (self.run_button, self._actions.run, self._actions.icon),
             (self._step, self._actions.step, "step"),
             (self._stop, self._actions.stop, "stop"),
         ):
@@ -421,4 +431,5 @@ class RunActions:
 
     def __init__(self, run: QAction, step: QAction, stop: QAction) -> None:
         self.run, self.step, self.stop = run, step, stop
-        self.running = False
+        self.icon = "run"
+        """The icon of `run`: what pressing it does now."""
