@@ -30,6 +30,10 @@ class Progress:
         self._told_at = time.monotonic()
         self._width = 0
 
+    def want(self, tokens: int) -> None:
+        """So many tokens are to come."""
+        self._wanted = tokens
+
     def watch(self, session: Session, changes: list[Change]) -> None:
         """Take the changes, and print a line if it is time."""
         if time.monotonic() - self._told_at < self._every_s:

@@ -7,6 +7,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from app.cli.one_run import print_run, record_one
 from app.cli.output import say
@@ -21,11 +22,16 @@ from engine.core.settings import (
     LoadSpec,
     Observation,
     Probe,
+    RequestSpec,
     RunSpec,
     Switches,
     merged,
 )
 from engine.session.destination import check_destination
+
+MOST_COUNTED: Final = 1000
+"""Limit of the prompts that are encoded twice, to know before the run whether the context has room."""
+MOST_SAID: Final = 3
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     def ready(model: dict[str, str]) -> None:
         say_suggestion(model, spec)
         say_not_compiled(recording.client.now.unavailable, spec)
+        progress.want(wanted - say_no_room(recording, model, spec.requests))
 
     session = record_one(recording, progress, spec, path, ready)
     print_run(session, path, options.json)
@@ -65,6 +72,37 @@ def say_not_compiled(unavailable: dict[str, str], spec: RunSpec) -> None:
     reason = unavailable.get("graphs=True")
     if reason is not None and spec.switches.graphs is None:
         say(f"steps run operation by operation. {reason}")
+
+
+def say_no_room(recording: Recording, model: dict[str, str], requests: tuple[RequestSpec, ...]) -> int:
+    """Print which requests the model's context is too small for; returns how many of the tokens will not come.
+
+    A prompt has at most as many tokens as bytes, or a few more with a template, so only some need to be counted.
+    """
+    context = int(json.loads(model.get("model_config") or "{}").get("max_positions") or 0)
+    doubtful = [
+        (index, one) for index, one in enumerate(requests)
+        if context and (one.from_template or most_tokens(one.prompt) + one.max_new_tokens > context)
+    ][:MOST_COUNTED]  # fmt: skip
+    if not doubtful:
+        return 0
+    counts = recording.count_prompts(tuple(one for _, one in doubtful))
+    short = [
+        (index, one.max_new_tokens, context - tokens) for (index, one), tokens in zip(doubtful, counts, strict=True)
+        if 0 <= tokens < context < tokens + one.max_new_tokens
+    ]  # fmt: skip
+    for index, asked, most in short[:MOST_SAID]:
+        say(
+            f"request {index}: the context holds {context} tokens: at most {most} of {asked} new ones after its prompt."
+        )
+    if len(short) > MOST_SAID:
+        say(f"the context is too small for {len(short) - MOST_SAID} more requests.")
+    return sum(asked - most for _, asked, most in short)
+
+
+def most_tokens(prompt: str) -> int:
+    """A bound of the tokens of a prompt without a template: its bytes, and what a tokenizer puts around them."""
+    return len(prompt.encode("utf-8", "replace")) + 2
 
 
 def output_path(options: argparse.Namespace) -> Path | None:

@@ -14,8 +14,9 @@ from engine.client.live_session import Begun
 from engine.client.run_client import RunClient
 from engine.client.source import Source
 from engine.client.suite import Suite
-from engine.core.settings import LoadSpec, RunSpec
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec
 from engine.errors import DecodeScopeError
+from engine.host import protocol
 from engine.session import schema
 from engine.session.store import Session
 from engine.session.writer import SessionWriter
@@ -69,6 +70,16 @@ class Recording:
                         raise error_of(change)
                     if isinstance(change, schema.ModelReady):
                         self.model = change.meta
+
+    def count_prompts(self, requests: tuple[RequestSpec, ...]) -> list[int]:
+        """How many tokens each of these prompts has, -1 for one that cannot be encoded; before a run."""
+        self.client.post(protocol.CountPrompts(requests))
+        with signals.noted() as asked:
+            while True:
+                asked.raise_if_asked()
+                for change in self._poll(Session()):
+                    if isinstance(change, schema.PromptsCounted):
+                        return change.tokens
 
     def run(self, run: RunSpec, path: Path | None, command_line: str = "") -> Session:
         """Record one run into `path` (None: in memory only) and return its Session.

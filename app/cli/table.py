@@ -173,7 +173,8 @@ def texts(summary: Summary) -> str:
     lines = []
     for request in summary.requests[:MOST_TEXTS]:
         text = request.text if len(request.text) <= SUMMARY_TEXT_LIMIT else request.text[:SUMMARY_TEXT_LIMIT] + " …"
-        reason = one_line(request.finish_reason or "unfinished", MOST_OF_NAME)
+        ended = request.finish_reason or "unfinished"
+        reason = "context full" if ended == "context" else one_line(ended, MOST_OF_NAME)
         lines.append(f"[{request.id}] {text!r} ({reason})")
     if (left_out := len(summary.requests) - MOST_TEXTS) > 0:
         lines.append(f"and {count(left_out)} more requests (info --json has all)")

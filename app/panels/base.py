@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
+from app.core.activity import Activity
 from app.core.jobs import Jobs
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
@@ -60,6 +61,8 @@ class PanelContext:
     control: EngineControl
     jobs: Jobs | None = None
     """Background jobs that read the session's file. None without a window: the panel then waits for each read."""
+    activity: Activity | None = None
+    """What the engine does at this moment, shown where a panel has nothing to show yet; None without a window."""
 
 
 class Panel(QWidget):

@@ -30,6 +30,7 @@ from app.widgets.elided_label import ElidedLabel
 from app.widgets.focus import leave_focus_on_click
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
+from app.widgets.share_bar import ShareBar
 from app.widgets.whole_parts import WholeParts
 from engine.errors import SessionFileError
 from engine.session.store import Session
@@ -79,6 +80,8 @@ class PanelDock(QDockWidget):
         self._body.addWidget(self._empty)
         self.setWidget(self._body)
         self.visibilityChanged.connect(self._on_visibility)
+        if context.activity is not None:
+            context.activity.changed.connect(self._on_activity)
         self.retranslate()
         self.restyle()
 
@@ -208,16 +211,27 @@ class PanelDock(QDockWidget):
             return
         empty = bool(self._unreadable) or panel.is_empty
         if self._unreadable:
-            self._empty.sentence.setText(self.tr("This cannot be shown: {}").format(self._unreadable))
+            self._empty.say(self.tr("This cannot be shown: {}").format(self._unreadable), offers_run=False)
         elif empty:
-            self._empty.sentence.setText(self._why_empty(panel))
-        self._empty.button.setVisible(not self._unreadable and not self._is_served)
+            self._show_why_empty(panel)
         self._body.setCurrentWidget(self._empty if empty else panel)
 
     @property
     def _is_served(self) -> bool:
         """Whether the session is of a server, of which no run of our own engine would show more."""
         return self._session is not None and self._session.serving is not None
+
+    def _show_why_empty(self, panel: Panel) -> None:
+        """Say what goes on where the shown run has no step yet, else what will appear here."""
+        activity = self._context.activity
+        if activity is not None and activity.text and (self._session is None or not len(self._session.steps)):
+            self._empty.say(activity.text, offers_run=False, share=activity.share)
+        else:
+            self._empty.say(self._why_empty(panel), offers_run=not self._is_served)
+
+    def _on_activity(self) -> None:
+        if self.is_seen and self.panel is not None and self._body.currentWidget() is self._empty:
+            self._show_what_there_is()
 
     def _why_empty(self, panel: Panel) -> str:
         if not self._is_served:
@@ -355,7 +369,10 @@ class PanelBody(QStackedWidget):
 
 
 class EmptyPage(QWidget):
-    """The page of an empty panel: a sentence that says what will appear here, and the button that makes it appear."""
+    """The page of an empty panel: a sentence that says what will appear here, and the button that makes it appear.
+
+    While the engine works towards it, the sentence says how far it is, and a bar shows it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -364,15 +381,23 @@ class EmptyPage(QWidget):
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         keep_look(self.sentence, muted=True)
         self.button = QPushButton()
+        self.bar = ShareBar()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING, PANEL_PADDING)
         layout.addStretch()
         layout.addWidget(self.sentence)
         layout.addSpacing(ROW_GAP)
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self.bar, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch()
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+
+    def say(self, sentence: str, offers_run: bool, share: float | None = None) -> None:
+        """Show this sentence, the button if it makes sense, and how far the work is where that is known."""
+        self.sentence.setText(sentence)
+        self.button.setVisible(offers_run)
+        self.bar.show_share(share)
 
     def retranslate(self) -> None:
         self.button.setText(self.tr("Run the prompt"))

@@ -15,13 +15,13 @@ from app.look.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GA
 from app.look.units import (
     NOT_APPLICABLE,
     count,
-    name_of,
     percent,
     seconds,
     significant,
     visible_token,
 )
 from app.models.delay_reading import DelayReading
+from app.models.finish_words import finish_words
 from app.panels.base import Panel, PanelContext
 from app.panels.inspector_facts import chance_words, header_words, step_words, token_words
 from app.panels.inspector_late import LateLines
@@ -304,7 +304,7 @@ class InspectorPanel(Panel):
             prompt=count(request.prompt_tokens),
             out=count(len(request.token_rows)),
             ttft=NOT_APPLICABLE if first_ns is None else seconds((first_ns - request.arrived_ns) / 1e9),
-            state=name_of(request.finish_reason or "") or self.tr("running"),
+            state=finish_words(request) or self.tr("running"),
         )
 
     def _show_alternatives(self, facts: TokenFacts, known: bool) -> None:

@@ -7,6 +7,7 @@ from math import isfinite
 from PySide6.QtCore import QCoreApplication
 
 from app.look.units import MEASURED, count, name_of, percent, seconds, significant, visible_token
+from app.models.finish_words import finish_words
 from app.models.timeline import BANDS, TimelineModel
 from app.panels.launch_words import launch_words
 from app.panels.timeline_chunks import chunk_words
@@ -140,7 +141,7 @@ def request_text(session: Session, request_id: int, end_ns: int) -> str:
         ttft = (first_ns - arrived_ns - pauses.within(arrived_ns, first_ns)) / 1e9
         lines.append(translate("Timeline", "first token after {} {}").format(seconds(ttft), MEASURED))
     if request.finish_reason is not None:
-        lines.append(translate("Timeline", "finished: {}").format(name_of(request.finish_reason)))
+        lines.append(translate("Timeline", "finished: {}").format(finish_words(request)))
     return "\n".join(lines)
 
 

@@ -16,7 +16,8 @@ from app.core.selection import Selected, Selection
 from app.core.subject import Subject, subject_of
 from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE, GRID, theme
-from app.look.units import count, cut, name_of, straight
+from app.look.units import count, cut, straight
+from app.models.finish_words import finish_words
 from app.models.subject_words import subject_words
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
@@ -181,13 +182,13 @@ class GeneratedText(QWidget):
         style = QTextCharFormat()
         style.setBackground(QColor(theme().accent))
         style.setForeground(QColor(theme().on_accent))
-        mark.cursor, mark.format = cursor, style  # type: ignore[attr-defined]
+        mark.cursor, mark.format = cursor, style
         return mark
 
     def _show_facts(self, session: Session, request: RecordedRequest, subject: Subject) -> None:
         facts = self.tr("{} tokens").format(count(len(request.token_rows)))
         if request.finish_reason is not None:
-            facts = f"{facts} · {self._reason(request.finish_reason)}"
+            facts = f"{facts} · {finish_words(request)}"
         if len(session.requests) > 1:
             place = 1 + sorted(session.requests).index(request.id)
             facts = self.tr("request {id} ({place} of {all}) · {facts}").format(
@@ -202,14 +203,6 @@ class GeneratedText(QWidget):
         if place_words != self.place.text():
             self.place.setText(place_words)
             self.place.setVisible(bool(place_words))
-
-    def _reason(self, reason: str) -> str:
-        return {
-            "length": self.tr("length reached"),
-            "eos": self.tr("end of text"),
-            "stop": self.tr("stop string"),
-            "cancelled": self.tr("stopped"),
-        }.get(reason, name_of(reason))
 
     def go(self, by: int) -> None:
         """Select the request that is `by` places after the shown one; past either end it goes on at the other."""

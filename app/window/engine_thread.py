@@ -32,6 +32,10 @@ class EngineThread(QThread):
     """The Tells of another kind of source, once that is connected."""
     loading = Signal(str, float)
     model_ready = Signal(object)
+    step_progress = Signal(object)
+    """The StepProgress of a step that takes long."""
+    prompts_counted = Signal(object)
+    """The PromptsCounted that answers a question."""
     session_started = Signal(object, str)
     """(Session, path of its file or "")."""
     run_ended = Signal(str)
@@ -90,6 +94,8 @@ class EngineThread(QThread):
                     self.loading.emit(stage, fraction)
                 case schema.ModelReady():
                     self.model_ready.emit(change)
+                case schema.StepProgress():
+                    self.step_progress.emit(change)
                 case changes.SessionBegun(session, path):
                     self.overhead = None  # the cost of one run does not hold for the next
                     self.session_started.emit(session, "" if path is None else str(path))
@@ -97,10 +103,16 @@ class EngineThread(QThread):
                     self.run_ended.emit(reason)
                 case changes.FileClosed(path):
                     self.recorded.emit(str(path))
-                case schema.CeilingsMeasured():
-                    self.ceilings_measured.emit(change)
+                case schema.CeilingsMeasured() | schema.PromptsCounted():
+                    self._tell_answer(change)
                 case _:
                     self._tell_fault(change)
+
+    def _tell_answer(self, answer: schema.CeilingsMeasured | schema.PromptsCounted) -> None:
+        if isinstance(answer, schema.CeilingsMeasured):
+            self.ceilings_measured.emit(answer)
+        else:
+            self.prompts_counted.emit(answer)
 
     def _tell_fault(self, change: changes.Change) -> None:
         match change:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtCore import Signal
+
 from app.core.background import failure_of
 from app.window import unavailable_words
 from app.window.engine_thread import EngineThread
@@ -15,13 +17,16 @@ from engine.client.recordings import Recordings
 from engine.client.run_client import RunClient
 from engine.client.source import Source, Tells
 from engine.client.suite import Suite
-from engine.core.settings import AttachSpec, LoadSpec, Observation, Probe, RunSpec
+from engine.core.settings import AttachSpec, LoadSpec, Observation, Probe, RequestSpec, RunSpec
 from engine.host import protocol
 from engine.serving.source import ServingSource
 
 
 class Feed(EngineThread):
     """Posts the window's commands and emits what has changed; commands may be posted from any thread."""
+
+    run_asked = Signal()
+    """A run or a suite was asked for; it begins once the model is ready and no other run goes on."""
 
     def __init__(
         self,
@@ -86,9 +91,19 @@ class Feed(EngineThread):
     def start_run(self, run: RunSpec, paused: bool = False) -> None:
         self._observation = run.observation
         self.client.start(run, "window", paused)
+        self.run_asked.emit()
 
     def start_suite(self, suite: Suite) -> None:
         self.client.post(suite)
+        self.run_asked.emit()
+
+    def cancel_start(self) -> None:
+        """Forget a run that waits to begin."""
+        self.client.cancel_start()
+
+    def count_prompt(self, request: RequestSpec, ask: int) -> None:
+        """Ask how many tokens a prompt has, while no run goes on; the answer has the number `ask`."""
+        self.client.post(protocol.CountPrompts((request,), ask))
 
     def pause(self) -> None:
         self.client.post(protocol.Pause())

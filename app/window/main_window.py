@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QWidget
 
+from app.core.activity import Activity
 from app.core.drawing_share import SHARE, DrawingShare
 from app.core.engine_sentences import in_window_language
 from app.core.jobs import Jobs
@@ -22,6 +23,7 @@ from app.dialogs.waiting import Waiting
 from app.panels.base import PanelContext
 from app.panels.frame import PanelDock
 from app.widgets.focus import leave_focus_on_click
+from app.window.activity_control import ActivityControl
 from app.window.attach_control import AttachControl
 from app.window.choices import Choices
 from app.window.compare_control import CompareControl
@@ -37,6 +39,7 @@ from app.window.panels import Panels
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
 from app.window.request_list_control import RequestListControl
+from app.window.room_note import RoomNote
 from app.window.run_control import RunControl
 from app.window.run_output import RunActions
 from app.window.run_panel import RunPanel
@@ -94,9 +97,13 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.status)
         self.status_control = StatusControl(self, self.status, self.shown, self.control, self.server, feed, self.jobs)
         self._build_side()
+        activity = Activity(self)
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs), self.exports, actions["run_prompt"].trigger
-        )
+            self, self.side, PanelContext(self.selection, feed, self.jobs, activity), self.exports,
+            actions["run_prompt"].trigger,
+        )  # fmt: skip
+        self.room = RoomNote(feed, self.control, self.run_panel, self)
+        self.activity = ActivityControl(feed, self.control, self.run_panel, self.status, activity, parent=self)
         self.docks: dict[str, PanelDock] = self.panels.docks
         self.keyboard = Keyboard(self, self.shown, self.selection, self.menus, self.panels, self.strip)
         self.scenarios = ScenarioControl(
@@ -257,7 +264,7 @@ class MainWindow(QMainWindow):
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
-        self.menus.retranslate(self.control.state)
+        self.menus.retranslate(self.control.state, self.control.queued)
         self.model.retranslate()
         self.scenarios.retranslate()
         self.documents.show_recent()
@@ -265,6 +272,8 @@ class MainWindow(QMainWindow):
         self.side.setWindowTitle(self.tr("Run"))
         self.status_control.show_state()
         self.status_control.refresh()
+        self.activity.look()
+        self.room.look()
         self.panels.rebuild()
         self.comparing.retranslate()
 

@@ -94,7 +94,7 @@ class Menus(QObject):
         self.choices: dict[str, dict[str, QAction]] = {}
         self.panels: dict[str, QAction] = {}
         self._tells = Tells()
-        self._state, self._blocked = "starting", ""
+        self._state, self._blocked, self._queued = "starting", "", False
         bar = window.menuBar()
         for menu_name, entries in LAYOUT.items():
             menu = self.menus[menu_name] = bar.addMenu("")
@@ -140,18 +140,21 @@ class Menus(QObject):
             menu.addSeparator()
             menu.addAction(self.tr("Clear this list"), clear)
 
-    def show_run(self, state: str, tells: Tells | None = None) -> None:
-        """Name and enable the run's entries for this state of the engine, and for what it takes (None: as before)."""
-        self._tells, self._state = (tells := tells or self._tells), state
-        blocked = bool(self._blocked) and state not in ("running", "paused")
+    def show_run(self, state: str, tells: Tells | None = None, queued: bool = False) -> None:
+        """Name and enable the run's entries for this state of the engine, and for what it takes (None: as before).
+
+        `queued`: a run waits for the model that is loaded.
+        """
+        self._tells, self._state, self._queued = (tells := tells or self._tells), state, queued
+        blocked = bool(self._blocked) and not queued and state not in ("running", "paused")
         run = self.actions["run"]
-        run.setText({"running": self.tr("Pause"), "paused": self.tr("Resume")}.get(state, self.tr("Run")))
+        run.setText(self._run_text(state, queued))
         run.setEnabled(not blocked and (tells.pauses or state not in ("running", "paused")))
-        run.setToolTip(plain(self._run_tip(state, tells)))
+        run.setToolTip(plain(self._run_tip(state, tells, queued)))
         for name, enabled in (
             ("run_prompt", not self._blocked),
             ("step", tells.pauses and not blocked and state in ("idle", "running", "paused")),
-            ("stop", state in ("running", "paused")),
+            ("stop", queued or state in ("running", "paused")),
             ("mark", state in ("running", "paused")),
             ("measure_ceilings", tells.measures_ceilings and state == "idle"),
             ("attach_again", not tells.loads_models),
@@ -171,9 +174,19 @@ class Menus(QObject):
     def show_blocked(self, reason: str) -> None:
         """Disable what starts a run, for this reason; an empty one enables it again."""
         self._blocked = reason
-        self.show_run(self._state)
+        self.show_run(self._state, queued=self._queued)
 
-    def _run_tip(self, state: str, tells: Tells) -> str:
+    def _run_text(self, state: str, queued: bool) -> str:
+        if queued:
+            return self.tr("Cancel run")
+        return {
+            "running": self.tr("Pause"), "paused": self.tr("Resume"), "starting": self.tr("Queue run"),
+            "loading": self.tr("Queue run"),
+        }.get(state, self.tr("Run"))  # fmt: skip
+
+    def _run_tip(self, state: str, tells: Tells, queued: bool) -> str:
+        if queued:
+            return self.tr("The run starts as soon as the model is ready; press to cancel it")
         if self._blocked and state not in ("running", "paused"):
             return self._blocked
         if not tells.pauses:
@@ -181,9 +194,11 @@ class Menus(QObject):
         return {
             "running": self.tr("Stop after the step in progress, and go on later"),
             "paused": self.tr("Go on"),
+            "starting": self.tr("Starts the run as soon as the model is ready"),
+            "loading": self.tr("Starts the run as soon as the model is ready"),
         }.get(state, self.tr("Generate text from the prompt and record every step"))
 
-    def retranslate(self, state: str = "starting") -> None:
+    def retranslate(self, state: str = "starting", queued: bool = False) -> None:
         """Set all texts anew, in the current language."""
         for name, text in self._menu_texts().items():
             self.menus[name].setTitle(text)
@@ -203,7 +218,7 @@ class Menus(QObject):
                 self.choices[name][value].setText(text)
         for entry in PANELS:
             self.panels[entry.name].setText(entry.title())
-        self.show_run(state)
+        self.show_run(state, queued=queued)
 
     def _menu_texts(self) -> dict[str, str]:
         return {

@@ -31,7 +31,6 @@ class ModelControl(QObject):
         self._spec = LoadSpec()
         panel.model_picked.connect(self._on_picked)
         panel.more.load.reload_wanted.connect(self.load_again)
-        feed.loading.connect(self._on_loading)
         feed.model_ready.connect(self._on_model_ready)
         feed.refused.connect(self._on_refused)
 
@@ -96,10 +95,6 @@ class ModelControl(QObject):
     def _on_picked(self, model: str) -> None:
         self._panel.more.load.forget_draft()
         self.load(model)
-
-    @Slot(str, float)
-    def _on_loading(self, stage: str, fraction: float) -> None:
-        self._panel.show_loading(stage, fraction)
 
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:

@@ -29,6 +29,8 @@ class RunControl(QObject):
     """
 
     state_changed = Signal(str)
+    asked_changed = Signal()
+    """A run was asked for, or the one that was asked for has begun or will not begin."""
     run_ended = Signal()
     failed = Signal(str, str)
     """(sentence, details or "")."""
@@ -51,6 +53,8 @@ class RunControl(QObject):
         self._jobs = jobs
         self.model = model
         self.state: str = feed.now.state
+        self.asked = False
+        """Whether a run was asked for that has not begun yet."""
         self.server_gone = False
         """Whether the server was gone at the end of the last run: the next run attaches to it anew."""
         panel.switches_flipped.connect(feed.set_switches)
@@ -59,6 +63,8 @@ class RunControl(QObject):
         panel.blocked_changed.connect(lambda: menus.show_blocked(panel.blocked))
         feed.state_changed.connect(self._on_state)
         feed.tells_changed.connect(self._on_tells)
+        feed.run_asked.connect(self._on_run_asked)
+        feed.session_started.connect(self._on_session_started)
         feed.run_ended.connect(self._on_run_ended)
         feed.refused.connect(self._on_refused)
         feed.engine_died.connect(self._on_engine_died)
@@ -71,6 +77,11 @@ class RunControl(QObject):
     def active(self) -> bool:
         """Whether a run goes on."""
         return self.state in ("running", "paused")
+
+    @property
+    def queued(self) -> bool:
+        """Whether a run waits for the model, so that it can be cancelled."""
+        return self.asked and self.state in ("starting", "loading")
 
     # --- what the user wants ----------------------------------------------------------------------------------------
 
@@ -107,7 +118,10 @@ class RunControl(QObject):
             self._feed.step_once()
 
     def run_or_pause(self) -> None:
-        """Run, pause or go on, depending on the state; a run that cannot be paused goes on."""
+        """Run, pause, go on, or cancel a run that waits, depending on the state; a run without a pause goes on."""
+        if self.queued:
+            self.cancel_start()
+            return
         if self.active and not self._feed.tells.pauses:
             return
         if self.state == "running":
@@ -128,9 +142,16 @@ class RunControl(QObject):
             self._feed.step_once()
 
     def stop(self) -> None:
-        """End the run; its recording is kept."""
+        """End the run, whose recording is kept, or cancel one that waits for its model."""
+        if self.queued:
+            self.cancel_start()
         if self.active:
             self._feed.stop_run()
+
+    def cancel_start(self) -> None:
+        """Forget the run that waits to begin."""
+        self._feed.cancel_start()
+        self._ask(False)
 
     def mark(self) -> None:
         """Put a numbered mark on the timeline, now."""
@@ -154,6 +175,16 @@ class RunControl(QObject):
         if was_stepping and self.state == "paused":
             self._feed.resume()
 
+    def _ask(self, asked: bool) -> None:
+        if asked != self.asked:
+            self.asked = asked
+            self._show_actions()
+            self.asked_changed.emit()
+
+    def _show_actions(self) -> None:
+        self._actions.icon = "close" if self.queued else "pause" if self.state == "running" else "run"
+        self._menus.show_run(self.state, queued=self.queued)
+
     # --- what the engine says ---------------------------------------------------------------------------------------
 
     @Slot(str)
@@ -161,14 +192,21 @@ class RunControl(QObject):
         self.state = state
         if state in ("starting", "loading"):
             self.server_gone = False
-        self._actions.running = state == "running"
-        self._menus.show_run(state)
+        self._show_actions()
         self._panel.show_active(self.active)
         self.state_changed.emit(state)
 
     @Slot(object)
     def _on_tells(self, tells: Tells) -> None:
-        self._menus.show_run(self.state, tells)
+        self._menus.show_run(self.state, tells, self.queued)
+
+    @Slot()
+    def _on_run_asked(self) -> None:
+        self._ask(True)
+
+    @Slot(object, str)
+    def _on_session_started(self, _session: object, _path: str) -> None:
+        self._ask(False)
 
     @Slot(str)
     def _on_run_ended(self, reason: str) -> None:
@@ -177,6 +215,8 @@ class RunControl(QObject):
 
     @Slot(str, str)
     def _on_refused(self, command: str, sentence: str) -> None:
+        if command in ("Start", "Suite", "Load", "Attach"):
+            self._ask(False)
         live = self._shown.live
         if command == "SetSwitches" and live is not None and live.session.configs:
             in_force = live.session.configs[-1].switches
@@ -185,6 +225,7 @@ class RunControl(QObject):
 
     @Slot(str, str, bool)
     def _on_engine_died(self, sentence: str, details: str, again: bool) -> None:
+        self._ask(False)  # what waited went with it
         kept = self.tr("What it had recorded until then is kept.") if self._shown.live is not None else ""
         if again and self._feed.attached is not None:
             next_ = self.tr("The server is being attached to again.")

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout
 from app.core.selection import Selection
 from app.look.icons import icon
 from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
+from app.widgets.activity_line import ActivityLine
 from app.widgets.generated_text import GeneratedText
 from app.widgets.pace_control import PaceControl
 from app.widgets.plain import plain
@@ -22,16 +23,18 @@ class RunActions:
 
     def __init__(self, run: QAction, step: QAction, stop: QAction) -> None:
         self.run, self.step, self.stop = run, step, stop
-        self.running = False
+        self.icon = "run"
+        """The icon of `run`: what pressing it does now."""
 
 
 class RunOutput(QWidget):
-    """Shows the three actions as buttons, the pace of the run, and the generated text."""
+    """Shows the three actions as buttons, the pace of the run, what goes on, and the generated text."""
 
     def __init__(self, actions: RunActions, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._actions = actions
         self.pace = PaceControl()
+        self.activity = ActivityLine()
         self.text = GeneratedText(selection)
         self.run_button, self._step, self._stop = QPushButton(), QPushButton(), QPushButton()
         self.setMinimumHeight(LEAST_HEIGHT)
@@ -49,10 +52,12 @@ class RunOutput(QWidget):
             action.changed.connect(self._show_actions)
         column.addLayout(buttons)
         column.addWidget(self.pace)
+        column.addWidget(self.activity)
         column.addWidget(self.text, 1)
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
+        self.activity.restyle()
         self.text.restyle()
         self._show_actions()
 
@@ -64,7 +69,7 @@ class RunOutput(QWidget):
     def _show_actions(self) -> None:
         colours = theme()
         for button, action, name in (
-            (self.run_button, self._actions.run, "pause" if self._actions.running else "run"),
+            (self.run_button, self._actions.run, self._actions.icon),
             (self._step, self._actions.step, "step"),
             (self._stop, self._actions.stop, "stop"),
         ):

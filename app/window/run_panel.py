@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QProgressBar,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -25,6 +24,7 @@ from app.core.selection import Selection
 from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP
 from app.models.request_list import ListFacts, read_list
+from app.widgets.caption_note import CaptionNote
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.kept_look import keep_look
 from app.widgets.model_picker import ModelPicker
@@ -33,6 +33,7 @@ from app.widgets.prompt_edit import PromptEdit
 from app.widgets.request_list import RequestList
 from app.widgets.sampling_controls import SamplingControls
 from app.widgets.segments import Segments
+from app.widgets.share_bar import ShareBar
 from app.widgets.switch_controls import SwitchControls
 from app.widgets.tall_scroll_area import TallScrollArea
 from app.widgets.themed_label import ThemedLabel
@@ -65,6 +66,8 @@ class RunPanel(QWidget):
     requests_chosen = Signal()
     """Another request list is to be read (`requests.path`), or none."""
     blocked_changed = Signal()
+    prompt_changed = Signal()
+    """The prompt or what is asked for it is another."""
 
     def __init__(
         self,
@@ -83,9 +86,7 @@ class RunPanel(QWidget):
         self.model = ModelPicker(preferences)
         self.server = ServerBox()
         self.server.hide()
-        self._progress = QProgressBar()
-        self._progress.setRange(0, 1000)
-        self._progress.hide()
+        self._progress = ShareBar()
         self.facts = ElidedLabel()
         self.facts.hide()
         self.settled = ThemedLabel(scale=CAPTION_SCALE, wrap=True)
@@ -99,6 +100,7 @@ class RunPanel(QWidget):
         self.tokens = QSpinBox()
         self.tokens.setRange(1, 10_000_000)
         self.tokens.setValue(DEFAULT_TOKENS)
+        self.room = CaptionNote()
         self.ignore_eos = QCheckBox()
         self.chat = QCheckBox()
         self.chat.setEnabled(False)
@@ -108,7 +110,8 @@ class RunPanel(QWidget):
         self.more = RunSettings(preferences, selection)
         self.probe = QCheckBox()
         self.output = RunOutput(actions, selection)
-        self.text, self.run_button, self.pace = self.output.text, self.output.run_button, self.output.pace
+        self.text, self.run_button = self.output.text, self.output.run_button
+        self.pace, self.activity = self.output.pace, self.output.activity
         self._labels = {name: PlainLabel() for name in ("model", "prompt", "tokens", "switches", "detail")}
         keep_look(*(self._labels[name] for name in ("model", "prompt", "switches")), bold=True)
         keep_look(self.facts, scale=CAPTION_SCALE, muted=True)
@@ -157,6 +160,10 @@ class RunPanel(QWidget):
             return ""
         return self.requests.blocked or self.more.fault
 
+    def prompt_request(self) -> RequestSpec | None:
+        """The request of the prompt; None where a file has the requests."""
+        return self.run_maker()().requests[0] if self.requests.path is None and not self._watches else None
+
     def observation(self) -> Observation:
         """How much to observe; the probe follows the selected layer and head."""
         now = self._selection.now
@@ -188,6 +195,7 @@ class RunPanel(QWidget):
         self.prompt.setVisible(path is None)
         self.blocked_changed.emit()
         self.requests_chosen.emit()
+        self.prompt_changed.emit()
 
     def show_list(self, facts: ListFacts | None, failure: str = "") -> None:
         """Show what is in the request list; None while it is read, or where it cannot be for this reason."""
@@ -211,22 +219,18 @@ class RunPanel(QWidget):
             self._preferences.remember_folder("requests", str(Path(path).parent))
             self.set_requests_file(Path(path))
 
-    def show_loading(self, stage: str, fraction: float) -> None:
-        """Show how far the loading of the model is."""
-        self._progress.show()
-        self.facts.hide()
+    def show_loading(self, words: str, fraction: float) -> None:
+        """Say what is done to load the model, and how far that is."""
+        self._progress.show_share(fraction)
+        self._progress.setAccessibleName(words)
         self.settled.hide()
-        if fraction <= 0:
-            self._progress.setRange(0, 0)
-        else:
-            self._progress.setRange(0, 1000)
-            self._progress.setValue(round(1000 * fraction))
-        self._progress.setFormat(in_window_language(stage) or self.tr("Starting the engine"))
-        self._progress.setAccessibleName(self._progress.format())
+        self.facts.show()
+        self.facts.setText(words)
+        self.facts.setToolTip(plain(words))
 
     def show_facts(self, facts: str, settled: str = "") -> None:
         """Show one line about the model that is loaded, or why none is, and what the engine chose itself."""
-        self._progress.hide()
+        self._progress.show_share(None)
         self.settled.setText(settled)
         self.settled.setVisible(bool(settled))
         self.facts.setVisible(bool(facts))
@@ -277,11 +281,11 @@ class RunPanel(QWidget):
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
+        self.room.restyle()
         self.prompt.setFixedHeight(self.prompt.fontMetrics().lineSpacing() * PROMPT_LINES + 5 * GRID)
         self._requests_button.setIcon(icon("file"))
         self._requests_clear.setIcon(icon("close"))
         self.model.restyle()
-        self.server.restyle()
         self.output.restyle()
         self.more.restyle()
 
@@ -346,6 +350,8 @@ class RunPanel(QWidget):
         self.probe.setChecked(True)
         self.probe.toggled.connect(self._on_observation)
         self._selection.changed.connect(self._on_selection)
+        for changed in (self.prompt.textChanged, self.tokens.valueChanged, self.chat.toggled):
+            changed.connect(lambda *_: self.prompt_changed.emit())
 
     def _build(self) -> None:
         self._area = TallScrollArea(self._build_settings())
@@ -385,8 +391,8 @@ class RunPanel(QWidget):
         observed.addRow(self._labels["detail"], self.detail)
         for item in (
             self._labels["model"], self.model, self.server, self._progress, self.facts, self.settled, head, self.prompt,
-            self.requests, length, self.sampling, self._labels["switches"], self.switches, observed, self.probe,
-            self.more,
+            self.requests, length, self.room, self.sampling, self._labels["switches"], self.switches, observed,
+            self.probe, self.more,
         ):  # fmt: skip
             if isinstance(item, QWidget):
                 column.addWidget(item)

@@ -224,7 +224,7 @@ class ScenarioControl(QObject):
 
     @Slot(str)
     def _on_state(self, state: str) -> None:
-        ready = state in ("idle", "running", "paused")
+        ready = state != "stopped"  # one that is picked while a model is loaded waits for it
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
             action.setEnabled(ready and not self._why_not(scenario))
 

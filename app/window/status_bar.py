@@ -54,6 +54,8 @@ class StatusBar(QStatusBar):
         for label in (self.state, self.rate, self.device, self.file, self.dropped, self.overhead):
             label.setContentsMargins(GRID, 0, GRID, 0)
         self._now = "starting"
+        self._recorded = self._attached = False
+        self._activity = ""
         self._path = ""
         self._records: float | None = None
         keep_look(
@@ -63,7 +65,7 @@ class StatusBar(QStatusBar):
 
     def show_state(self, state: str, recorded: bool, attached: bool = False) -> None:
         """Show the state of the engine, or of the server that is attached to, or that a recorded session is shown."""
-        self._now = state
+        self._now, self._recorded, self._attached = state, recorded, attached
         colours = theme()
         words = {
             "starting": self.tr("engine not started"),
@@ -86,7 +88,15 @@ class StatusBar(QStatusBar):
         text = words.get(state, state)
         if recorded:
             text = self.tr("recorded session · {}").format(text)
+        if self._activity:
+            text = self._activity if state == "idle" and not recorded else f"{text} · {self._activity}"
         self.state.setText(f'<span style="color:{colour}">●</span> {html.escape(text)}')
+
+    def show_activity(self, text: str) -> None:
+        """Say behind the state what the engine does, where no figure shows it ("": nothing)."""
+        if text != self._activity:
+            self._activity = text
+            self.show_state(self._now, self._recorded, self._attached)
 
     def show_busy(self, doing: str, can_be_given_up: bool) -> None:
         """Say what is being read or written ("": nothing), with a button to cancel it if it can be cancelled."""

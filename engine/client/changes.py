@@ -1,7 +1,8 @@
 """What `RunClient.poll` returns: what has changed, in order.
 
-Events of state that are only passed on (`Loading`, `ModelReady`, `Overhead`, `Refused`, `RunEnded`, `CeilingsMeasured`)
-are changes themselves. A `RunEnded` comes when the recording is complete; a suite has only one.
+Events of state that are only passed on (`Loading`, `ModelReady`, `Overhead`, `Refused`, `RunEnded`, `CeilingsMeasured`,
+`StepProgress`, `PromptsCounted`) are changes themselves. A `RunEnded` comes when the recording is complete; a suite has
+only one.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class EngineDied:
 Change = (
     schema.Loading
     | schema.ModelReady
+    | schema.StepProgress
+    | schema.PromptsCounted
     | schema.Overhead
     | schema.Refused
     | schema.RunEnded

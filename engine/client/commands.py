@@ -15,7 +15,7 @@ from engine.host import protocol
 from engine.session import schema
 
 Posted = protocol.AnyCommand | Suite
-"""What can be posted: a command, or a suite, which becomes a `Start` for each of its runs."""
+"""What can be posted to the engine: a command, or a suite, which becomes a `Start` for each of its runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,11 @@ class Connect:
     """Another source is to be connected in place of the present one."""
 
     connect: Callable[[], Source]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelStart:
+    """A run that waits for its model or for the end of another run is not wanted any more."""
 
 
 NO_MODEL: Final = "No model is loaded: choose one first."
@@ -47,7 +52,7 @@ class Commands:
         self._lost_model: protocol.Load | None = None
         """The model of an engine that ended and is not started again by itself."""
         self._ready = False
-        self.posted: deque[Posted | Connect] = deque()
+        self.posted: deque[Posted | Connect | CancelStart] = deque()
         """What was posted and not looked at yet; any thread may append."""
         self.waiting: list[Posted] = []
         """Commands that are carried out when the model is ready, or the run over."""
@@ -73,6 +78,9 @@ class Commands:
         """Carry out the oldest posted command; a refusal if it cannot be sent or the source does not take it."""
         asked = self.posted.popleft()
         assert not isinstance(asked, Connect)
+        if isinstance(asked, CancelStart):
+            self.waiting = [one for one in self.waiting if name_of(one) != "Start"]
+            return None
         if isinstance(asked, Suite) and not source.tells.flips_switches:
             return schema.Refused("Suite", UnavailableError.__name__, NO_SUITE)
         try:
@@ -90,6 +98,9 @@ class Commands:
                 source.send(command)
         elif isinstance(command, protocol.MeasureCeilings):
             source.send(command)
+        elif isinstance(command, protocol.CountPrompts):
+            if self._ready and not self._now.active:  # else the answer would be of no use, or take a run's time
+                source.send(command)
         else:
             self.waiting = [one for one in self.waiting if name_of(one) != name_of(asked)]
             if self._now.active:

@@ -17,7 +17,7 @@ from engine.session import schema
 _RUN_COMMAND_NAMES: Final = frozenset(one.__name__ for one in RUN_COMMANDS)
 _OF_STATE: Final = (
     schema.SessionStarted, schema.Loading, schema.ModelReady, schema.StateChanged, schema.Refused, schema.RunEnded,
-    schema.CeilingsMeasured, schema.Overhead,
+    schema.CeilingsMeasured, schema.Overhead, schema.StepProgress, schema.PromptsCounted,
 )  # fmt: skip
 """Events that are not only kept in the session."""
 
@@ -74,7 +74,7 @@ class Events:
                 if not self._now.active:
                     self._live.take_ceilings(event)
                 self._now.tell(event)
-            case schema.Loading() | schema.Overhead():
+            case schema.Loading() | schema.Overhead() | schema.StepProgress() | schema.PromptsCounted():
                 self._now.tell(event)
 
     def _on_session_started(self, event: schema.SessionStarted) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from engine.client.changes import Change, EngineDied
-from engine.client.commands import Commands, Connect, Posted
+from engine.client.commands import CancelStart, Commands, Connect, Posted
 from engine.client.events import Events
 from engine.client.live_session import BeginFile, LiveSession
 from engine.client.run_state import RunState
@@ -71,6 +71,10 @@ class RunClient:
         A suite is started run after run, and kept as one Session and one file.
         """
         self._commands.posted.append(command)
+
+    def cancel_start(self) -> None:
+        """Forget a run that waits for its model, or for the end of another run."""
+        self._commands.posted.append(CancelStart())
 
     def connect_to(self, connect: Callable[[], Source]) -> None:
         """End the source, with its run, and connect this one instead; from any thread.

@@ -14,7 +14,7 @@ class Tells:
     """Which commands a source takes, and what it can tell; other commands are refused without sending them."""
 
     loads_models: bool = True
-    """Takes `Load`. A source that does not has its model already and sends `ModelReady` by itself."""
+    """Takes `Load` and `CountPrompts`. One that does not has its model already and sends `ModelReady` by itself."""
     starts_runs: bool = True
     """Takes `Start`. A source that does not begins its runs by itself, each with a `SessionStarted`."""
     pauses: bool = True
@@ -46,6 +46,7 @@ _NEEDS: Final[dict[type, str]] = {
     protocol.SetPace: "pauses",
     protocol.SetSwitches: "flips_switches",
     protocol.AddRequests: "adds_requests",
+    protocol.CountPrompts: "loads_models",
     protocol.MeasureCeilings: "measures_ceilings",
     protocol.SetObservation: "observes",
 }

@@ -119,4 +119,6 @@ def finish_reason(
     for stop in request.spec.stop:
         if stop and stop in request.text[-(new_text + len(stop)) :]:
             return "stop"
-    return "length" if request.known >= request.limit else None
+    if request.known < request.limit:
+        return None
+    return "length" if request.generated >= request.spec.max_new_tokens else "context"

@@ -16,6 +16,7 @@ from engine.decode.launcher import Launcher
 from engine.decode.new_request import RequestMaker
 from engine.decode.preemption import check_idle
 from engine.decode.step_runner import LaunchedStep, StepRunner
+from engine.decode.step_watch import StepWatch
 from engine.decode.switcher import Switcher
 from engine.decode.teacher import teacher_pass
 from engine.graphs.build import graph_device_of
@@ -58,6 +59,7 @@ class Engine:
         self._launcher, self._lander = Launcher(*parts), Lander(*parts)
         self.in_flight: InFlightStep | None = None
         """A captured step that was launched while the one before it was still running."""
+        self.watch = StepWatch(self.runner.share_done)
         self.launches_ahead = True
         """Whether that is done at all: not while the caller lets time pass between steps."""
 
@@ -125,6 +127,7 @@ class Engine:
         if self.queue.empty and self._to_teach and self.in_flight is None:
             self._teach(self._to_teach.popleft())
             return True
+        self.watch.begin(self.account.steps)
         self.runner.timer.begin()
         start_ns = self.account.now_ns()
         launched: LaunchedStep | None = self.in_flight
@@ -132,18 +135,23 @@ class Engine:
             self.switcher.apply(self.account.steps, self.queue, self.runner, self._maker.longest)
             launched = self._launcher.launch(start_ns)
         if launched is None:
+            self.watch.end()
             check_idle(self.queue)
             return False
+        self.watch.computes(launched.chunks)
         # The next one is prepared and started while the device works on this one.
         self.in_flight = self._launcher.launch_next(launched) if self.launches_ahead else None
         finished = self._lander.land(launched, start_ns, behind=self.in_flight)
+        self.watch.end()
         if self._teaches:
             self._to_teach.extend(finished)
         return True
 
     def _teach(self, request: Request) -> None:
         """Pass a finished request's whole text through the model at once, as a step of its own."""
+        self.watch.begin(self.account.steps)
         self.runner.timer.begin()
         start_ns = self.account.now_ns()
         passed = teacher_pass(self._model, self.runner, request)
         self.account.taught(start_ns, request, passed, self.runner.timer)
+        self.watch.end()

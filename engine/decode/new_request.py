@@ -77,6 +77,16 @@ def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: Loade
     )
 
 
+def prompt_tokens(spec: RequestSpec, model: LoadedModel) -> int:
+    """How many tokens a request's prompt has; -1 where it cannot be encoded or is far too long for the context."""
+    try:
+        text = model.tokenizer.render(spec.prompt, spec.chat, spec.messages)
+        check_length(text, model.config.max_positions, model.tokenizer.count)
+        return len(model.tokenizer.encode_rendered(text, spec.from_template))
+    except InputError:
+        return -1
+
+
 def check_length(text: str, context: int, count: Callable[[str], int]) -> None:
     """Raise InputError for a text that cannot fit into a context of so many tokens, before all of it is encoded.
 

@@ -32,6 +32,7 @@ from engine.sampling.alternatives_cost import alternatives_ns
 from engine.sampling.sample_and_verify import Drawn, sample_and_verify
 from engine.sampling.sampler import ALTERNATIVES
 from engine.session.schema import AttentionRow, Launch
+from kernels.cpu.step import progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,16 @@ class StepRunner:
             return self.compiled(batch, kv, self.timer, probe), self.compiled.kernel, "compiled"
         logits = self._model.decoder.forward(batch, kv, self.attention, self.timer, probe)
         return logits, self.attention.kernel, "eager"
+
+    def share_done(self) -> float:
+        """Which share of its work the step that runs has done, asked from another thread; -1 where nothing tells it.
+
+        Layers are launched long before a GPU has computed them, so there they say nothing.
+        """
+        if self.compiled is not None:
+            return progress()
+        decoder = self._model.decoder
+        return decoder.at_layer / decoder.config.layers if self._model.device.type == "cpu" else -1.0
 
     def commit(self, launched: LaunchedStep) -> None:
         """Tell the cache which tokens a step writes, once they are known."""

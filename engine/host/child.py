@@ -40,9 +40,9 @@ def serve(connection: Connection) -> None:
     from engine.host.service import Service  # noqa: PLC0415 - takes seconds: it imports torch
 
     outbox = Outbox()
-    sender = Sender(outbox, connection, SEND_EVERY_S)
-    sender.start()
     service = Service(outbox.put, outbox.start_run)
+    sender = Sender(outbox, connection, SEND_EVERY_S, service.progress)
+    sender.start()
     gc.freeze()  # what torch and its like hold stays: a collection that goes through it holds up a step for 75 ms
     while True:
         while inbox.commands and not service.ended:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.core.settings import AttachSpec, LoadSpec, Observation, RunSpec
+from engine.core.settings import AttachSpec, LoadSpec, Observation, RequestSpec, RunSpec
 from engine.errors import InputError
 
 
@@ -82,6 +82,14 @@ class SetObservation(Command, frozen=True, tag=True):
     observation: Observation
 
 
+class CountPrompts(Command, frozen=True, tag=True):
+    """Encode these requests' prompts, to know how many tokens they have; answered by PromptsCounted."""
+
+    requests: tuple[RequestSpec, ...]
+    ask: int = 0
+    """Is part of the answer."""
+
+
 class MeasureCeilings(Command, frozen=True, tag=True):
     """Measure the device's ceilings in full; answered by CeilingsMeasured, or by Refused during a run."""
 
@@ -108,6 +116,7 @@ AnyCommand = (
     | Stop
     | SetSwitches
     | SetObservation
+    | CountPrompts
     | MeasureCeilings
     | AddMark
     | Shutdown

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from engine.host.frames import frame
 from engine.host.outbox import Outbox
+from engine.session.schema import AnyEvent
 
 SEND_EVERY_S: Final = 0.03
 """How often a child process sends what has been put into its outbox. A frame costs the app half a millisecond."""
@@ -27,10 +29,14 @@ class Sender:
     An error in its thread ends the process (`engine.host.ending`): otherwise the owner would wait for ever for events.
     """
 
-    def __init__(self, outbox: Outbox, pipe: Pipe, every_s: float) -> None:
+    def __init__(
+        self, outbox: Outbox, pipe: Pipe, every_s: float, progress: Callable[[], AnyEvent | None] = lambda: None
+    ) -> None:
+        """`progress` is asked each time whether there is something to tell of a step that takes long."""
         self._outbox = outbox
         self._pipe = pipe
         self._every_s = every_s
+        self._progress = progress
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
@@ -52,5 +58,8 @@ class Sender:
 
     def _send(self) -> None:
         events = self._outbox.take()
+        progress = self._progress()
+        if progress is not None:
+            events.append(progress)
         if events:
             self._pipe.send_bytes(frame(events))

@@ -15,6 +15,7 @@ from engine.core.settings import check_pace
 from engine.decode.capabilities import unavailable_for
 from engine.decode.draft_model import load_draft
 from engine.decode.engine import Engine
+from engine.decode.new_request import prompt_tokens
 from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
 from engine.host.kept_ceilings import KeptCeilings
@@ -28,10 +29,12 @@ from engine.session.schema import (
     CeilingsMeasured,
     Loading,
     ModelReady,
+    PromptsCounted,
     Refused,
     RunEnded,
     SessionStarted,
     StateChanged,
+    StepProgress,
 )
 
 FACTS_OF_CEILINGS: Final = ("model_path", "device", "device_name", "dtype", "threads")
@@ -130,6 +133,8 @@ class Service:
                 self._running().set_switches(command.changes)
             case protocol.SetObservation():
                 self._running().observe(command.observation)
+            case protocol.CountPrompts():
+                self._count(command)
             case protocol.MeasureCeilings():
                 self._measure_ceilings()
             case protocol.Stop():
@@ -198,6 +203,20 @@ class Service:
         self.sampler = DeviceSampler(open_devices(self._model.device), self._emit, engine.account.now_ns)
         self.sampler.start()
         self._emit([StateChanged("paused" if command.paused else "running")])
+
+    def _count(self, command: protocol.CountPrompts) -> None:
+        """Tell how many tokens the prompts have; not within a run, whose time this would take."""
+        if self.engine is not None:
+            raise InputError("A run is going on; prompts are counted before or after it.")
+        if self._model is None:
+            raise InputError("No model is loaded.")
+        counts = [prompt_tokens(request, self._model) for request in command.requests]
+        self._emit([PromptsCounted(counts, self._model.config.max_positions, command.ask)])
+
+    def progress(self) -> StepProgress | None:
+        """How far the step is that runs, if it takes long; from any thread."""
+        engine = self.engine
+        return None if engine is None else engine.watch.progress()
 
     def _measure_ceilings(self) -> None:
         if self.engine is not None:

@@ -98,6 +98,8 @@ class Decoder:
         distinct = list(dict.fromkeys(ropes))
         self.rotations = [RotationTable(rope, config, embedding.device) for rope in distinct]
         self._rotation_of_layer = [distinct.index(rope) for rope in ropes]  # empty where no layer rotates
+        self.at_layer = 0
+        """The layer that `forward` computes, for a thread that watches it."""
 
     @property
     def weight_bytes(self) -> int:
@@ -153,6 +155,7 @@ class Decoder:
             watch("the embedding's", x)
         for index, layer in enumerate(self.layers):
             timer.layer(index)
+            self.at_layer = index
             with timer("norm"):
                 h, x = layer.attention_norm(x, delta)  # [P, hidden]
             with timer("qkv"):

@@ -51,7 +51,8 @@ GROUP_OF: Final[dict[str, str]] = {
 StepKind = Literal["prefill", "decode", "mixed", "verify", "teacher"]
 TokenSource = Literal["target", "draft", "bonus"]
 Launch = Literal["eager", "graph", "twin", "compiled"]
-FinishReason = Literal["length", "eos", "stop", "cancelled"]
+FinishReason = Literal["length", "context", "eos", "stop", "cancelled"]
+"""`length`: the request has all the tokens that it asked for; `context`: the model's context is full before that."""
 BlockEventKind = Literal["allocate", "share", "free", "evict"]
 Drafted = Annotated[int, Whole(0, 1024)]
 """A number of tokens of one proposal; the switch `k` goes up to 64."""
@@ -343,6 +344,30 @@ class ModelReady(Event, frozen=True, tag=True, array_like=True):
     unavailable: dict[str, str]
 
 
+class StepProgress(Event, frozen=True, tag=True, array_like=True):
+    """How far a step is that takes long; told a few times a second until the step ends.
+
+    It computes the positions `first` to `end` (not included) of a prompt's `prompt` tokens, or `positions` positions of
+    several requests (`prompt` 0). `share` of its work is done, -1 where that is not known.
+    """
+
+    step: int
+    elapsed_s: float
+    positions: int
+    first: int
+    end: int
+    prompt: int
+    share: float
+
+
+class PromptsCounted(Event, frozen=True, tag=True, array_like=True):
+    """How many tokens each of the prompts of a `CountPrompts` has; -1 for one that cannot be encoded."""
+
+    tokens: list[int]
+    context: int
+    ask: int
+
+
 class StateChanged(Event, frozen=True, tag=True, array_like=True):
     """The engine's state changed."""
 
@@ -383,7 +408,10 @@ StoredEvent = (
     SessionStarted | ConfigChanged | RequestArrived | PromptTold | RequestScheduled | RequestFinished | Work | Step
     | Token | TokenText | Speculation | KvBlock | AttentionRow | DeviceSample | MetricSample | Mark | Dropped
 )  # fmt: skip
-AnyEvent = StoredEvent | Loading | ModelReady | StateChanged | Refused | RunEnded | CeilingsMeasured | Overhead
+AnyEvent = (
+    StoredEvent | Loading | ModelReady | StepProgress | PromptsCounted | StateChanged | Refused | RunEnded
+    | CeilingsMeasured | Overhead
+)  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[list[AnyEvent]] = msgspec.msgpack.Decoder(list[AnyEvent])

@@ -35,6 +35,9 @@ typedef struct {
     atomic_size_t at;        /* the operation that is not whole yet */
 } Run;
 
+/* How many operations of the run that goes on are whole, and how many it has: for a thread that watches it. */
+static atomic_size_t whole, all_of_run;
+
 static struct {
     pthread_mutex_t running, sleeping;
     pthread_cond_t awaken;
@@ -93,6 +96,7 @@ static void compute_chunk(Run *run, size_t index, size_t chunk, char *own) {
     operation->commit(operation->work, chunk, own);
     if (atomic_fetch_add_explicit(&progress->done, 1, memory_order_acq_rel) + 1 < operation->chunks) return;
     if (run->ended_ns) run->ended_ns[index + 1] = now_ns();
+    atomic_store_explicit(&whole, index + 1, memory_order_relaxed);
     atomic_store_explicit(&run->at, index + 1, memory_order_release);
 }
 
@@ -161,6 +165,7 @@ static void alone(const Operation *operations, size_t count, char *own, int64_t 
             operation->commit(operation->work, chunk, own);
         }
         if (ended_ns) ended_ns[index + 1] = now_ns();
+        atomic_store_explicit(&whole, index + 1, memory_order_relaxed);
     }
 }
 
@@ -242,6 +247,8 @@ static void lead_openmp(Run *run) {
 static int start(const Operation *operations, size_t count, size_t own_bytes, int threads, int64_t *ended_ns,
                  void (*leads)(Run *)) {
     if (ended_ns) ended_ns[0] = now_ns();
+    atomic_store_explicit(&whole, 0, memory_order_relaxed);
+    atomic_store_explicit(&all_of_run, count, memory_order_relaxed);
     if (pthread_mutex_trylock(&crew.running)) {
         size_t have = 0;
         char *own = room(NULL, &have, own_bytes);
@@ -280,6 +287,11 @@ static int start(const Operation *operations, size_t count, size_t own_bytes, in
 
 int crew_run(const Operation *operations, size_t count, size_t own_bytes, int threads, int64_t *ended_ns) {
     return start(operations, count, own_bytes, threads, ended_ns, lead);
+}
+
+double crew_progress(void) {
+    const size_t all = atomic_load_explicit(&all_of_run, memory_order_relaxed);
+    return all ? (double)atomic_load_explicit(&whole, memory_order_relaxed) / (double)all : 0;
 }
 
 int crew_run_between(const Operation *operations, size_t count, size_t own_bytes, int threads) {

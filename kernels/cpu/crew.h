@@ -41,6 +41,9 @@ int crew_run(const Operation *operations, size_t count, size_t own_bytes, int th
  * threads that take turns would disturb each other, because both spin for a while when they have nothing to do. */
 int crew_run_between(const Operation *operations, size_t count, size_t own_bytes, int threads);
 
+/* Which share of the operations of the run that goes on, or was the last, is whole; from any thread. */
+double crew_progress(void);
+
 /* CLOCK_MONOTONIC in ns. */
 int64_t now_ns(void);
 /* How long so many readings of it take. */

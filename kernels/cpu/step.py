@@ -311,3 +311,15 @@ def _functions() -> ctypes.CDLL:
     functions.compiled_step_run.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     functions.compiled_step_run.restype = ctypes.c_int
     return functions
+
+
+def progress() -> float:
+    """Which share of its operations the step that runs has done, asked from another thread than the step's."""
+    return float(_progress()())
+
+
+@cache
+def _progress() -> ctypes._NamedFuncPointer:
+    found = library.library().crew_progress
+    found.argtypes, found.restype = [], ctypes.c_double
+    return found  # type: ignore[no-any-return]

@@ -67,7 +67,7 @@ def check_end(
         elif any(stop in text for stop in spec.stop):
             reason = "stop"
         elif index + 1 == limit:
-            reason = "length"
+            reason = "length" if index + 1 == spec.max_new_tokens else "context"
         if reason is not None:
             yield from unequal("end", f"request {request}, tokens", len(ids), index + 1)
             yield from unequal("end", f"request {request}, reason", reasons.get(request), reason)

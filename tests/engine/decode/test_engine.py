@@ -216,6 +216,8 @@ def test_generation_ends_at_the_context(tiny_model: LoadedModel) -> None:
     context = tiny_model.config.max_positions
     events = drive(tiny_model, run_of("x" * (context - 5), tokens=100))
     assert len(tokens_of(events)[0]) == 4
+    assert [event.finish_reason for event in events if isinstance(event, RequestFinished)] == ["context"]
+    events = drive(tiny_model, run_of("x" * (context - 5), tokens=4))  # all that it asked for, and the context is full
     assert [event.finish_reason for event in events if isinstance(event, RequestFinished)] == ["length"]
 
 
