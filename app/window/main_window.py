@@ -36,14 +36,17 @@ from app.window.panels import Panels
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
 from app.window.run_control import RunControl
-from app.window.run_panel import RunActions, RunPanel
+from app.window.run_panel import WIDTH, RunActions, RunPanel
 from app.window.scenario_control import ScenarioControl
 from app.window.shown_session import ShownSession
+from app.window.side_width import SideWidth
 from app.window.status_bar import StatusBar
 from app.window.status_control import StatusControl
 from app.window.step_strip import StepStrip
 
 DEFAULT_SIZE = QSize(1600, 1000)
+LEAST_SIZE = QSize(900, 600)
+"""The window can be made as small as this, whatever it shows; panels scroll then."""
 SETTINGS_SHOWN_MS = 15_000
 ROOM_FOR_FRAME = QMargins(2, 16, 2, 16)
 """Pixels that a window manager adds around the window."""
@@ -136,6 +139,7 @@ class MainWindow(QMainWindow):
         self._strip_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self._strip_bar.addWidget(self.strip)
         self.addToolBar(self._strip_bar)
+        self._side_width = SideWidth(self, self.side, WIDTH)
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
@@ -285,6 +289,7 @@ class MainWindow(QMainWindow):
 
     def _place(self) -> None:
         """Restore the size and arrangement of last time, or else set the default."""
+        self.setMinimumSize(LEAST_SIZE.boundedTo(self.screen().availableSize().shrunkBy(ROOM_FOR_FRAME)))
         geometry = self.preferences.geometry
         if geometry is None or not self.restoreGeometry(geometry):
             room = self.screen().availableSize().shrunkBy(ROOM_FOR_FRAME)
