@@ -283,7 +283,7 @@ class MainWindow(QMainWindow):
         """Tell the user if the settings cannot be stored, or could not be read completely."""
         if not self.preferences.usable:
             words = self.tr("The settings in {} cannot be read or written: what is chosen now is not remembered.")
-            self.status.showMessage(words.format(self.preferences.path), SETTINGS_SHOWN_MS)
+            self.status.say(words.format(self.preferences.path), SETTINGS_SHOWN_MS)
 
     # --- the window's life ------------------------------------------------------------------------------------------
 

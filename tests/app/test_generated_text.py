@@ -21,3 +21,16 @@ def test_it_names_the_request_as_every_panel_does(qtbot: QtBot) -> None:
     text.go(1)
     assert selection.now.request == 0
     assert text.facts.text().startswith("request 0 (1 of 3)")
+
+
+def test_in_a_chat_the_answer_stands_apart_from_what_the_user_said(qtbot: QtBot) -> None:
+    session = synthetic_session(5)
+    answer = "".join(str(text) for text in session.tokens["text"][:])
+    text = GeneratedText(Selection())
+    qtbot.addWidget(text)
+    text.show_session(session)
+    request = session.requests[0]
+    assert text.text == request.prompt + answer
+    request.params["chat"] = True
+    text.restyle()
+    assert text.text == f"User\n{request.prompt}\n\nModel\n{answer}"
