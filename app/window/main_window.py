@@ -203,7 +203,7 @@ class MainWindow(QMainWindow):
             "show_live": self.shown.show_live,
             "restore_layout": self.panels.restore_layout,
             "full_screen": lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen),
-            "palette": lambda: show_palette(self, self.menus),
+            "palette": lambda: show_palette(self, self.menus, self.run_panel),
             "keys": lambda: show_keys(self, self.menus),
             "panel_help": lambda: self.panels.with_focused(partial(show_panel_help, self)),
             "about": lambda: show_about(self),
