@@ -1,9 +1,9 @@
-"""The command palette: every menu entry by name, found by typing parts of it."""
+"""The command palette: every menu entry, and what else is offered, by name; found by typing parts of it."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
-from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter
+from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter, QTextDocumentFragment
 from PySide6.QtWidgets import (
     QDialog,
     QLineEdit,
@@ -18,15 +18,19 @@ from PySide6.QtWidgets import (
 )
 
 from app.dialogs.shortcuts import all_actions, keys_text
-from app.look.theme import GRID, ROW_GAP, theme
+from app.look.theme import GRID, GROUP_GAP, ROW_GAP, theme
 from app.widgets.plain import without_keys
 
 ACTION = Qt.ItemDataRole.UserRole
 KEYS = Qt.ItemDataRole.UserRole + 1
+"""What stands at the right: the keys of an entry, that it is the value in force, or why it cannot be used."""
 
 
 class KeysAtTheRight(QStyledItemDelegate):
-    """Draws an entry with its keys at the right edge, so that the keys of all entries form a column."""
+    """Draws an entry with its keys at the right edge, so that the keys of all entries form a column.
+
+    A text that does not fit beside the entry is elided.
+    """
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(0, super().sizeHint(option, index).height() + ROW_GAP)  # as wide as the list, not as the text
@@ -39,12 +43,14 @@ class KeysAtTheRight(QStyledItemDelegate):
         painter.save()
         painter.setPen(QColor(theme().on_accent if chosen else theme().muted))
         area = option.rect.adjusted(0, 0, -ROW_GAP, 0)
-        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, index.data(KEYS) or "")
+        room = area.width() - option.fontMetrics.horizontalAdvance(index.data() or "") - 2 * GROUP_GAP
+        words = option.fontMetrics.elidedText(index.data(KEYS) or "", Qt.TextElideMode.ElideRight, max(room, 0))
+        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words)
         painter.restore()
 
 
 class CommandPalette(QDialog):
-    """Runs the entry that is picked; entries that cannot be used now are left out."""
+    """Runs the entry that is picked. Menu entries that cannot be used now are left out; others are greyed out."""
 
     def __init__(self, menus: list[QMenu], parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
@@ -79,6 +85,11 @@ class CommandPalette(QDialog):
         self._fill("")
         self._typed.setFocus()
 
+    def offer(self, entries: list[tuple[str, QAction]]) -> None:
+        """Offer these, too, after the menus' entries; the tool tip of one that is disabled says why."""
+        self.entries += entries
+        self._fill(self._typed.text())
+
     def _fill(self, typed: str) -> None:
         words = typed.casefold().split()
         found = [entry for entry in self.entries if all(word in entry[0].casefold() for word in words)]
@@ -86,7 +97,10 @@ class CommandPalette(QDialog):
         for text, action in sorted(found, key=lambda entry: closeness(entry[0], typed)):
             item = QListWidgetItem(text)
             item.setData(ACTION, action)
-            item.setData(KEYS, keys_text(action))
+            item.setData(KEYS, self._at_the_right(action))
+            if not action.isEnabled():
+                item.setFlags(Qt.ItemFlag.NoItemFlags)
+                item.setToolTip(action.toolTip())
             self._list.addItem(item)
         if not self._list.count():
             nothing = QListWidgetItem(self.tr("No command has these words."))
@@ -94,9 +108,16 @@ class CommandPalette(QDialog):
             self._list.addItem(nothing)
         self._list.setCurrentRow(0)
 
+    def _at_the_right(self, action: QAction) -> str:
+        if not action.isEnabled():
+            return QTextDocumentFragment.fromHtml(action.toolTip()).toPlainText()
+        return self.tr("✓ now") if action.isCheckable() and action.isChecked() else keys_text(action)
+
     def _run(self) -> None:
         item = self._list.currentItem()
         action = item.data(ACTION) if item is not None else None
+        if isinstance(action, QAction) and not action.isEnabled():
+            return  # its reason stands beside it
         self.close()
         if isinstance(action, QAction):
             action.trigger()

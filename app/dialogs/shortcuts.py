@@ -40,6 +40,15 @@ class ShortcutSheet(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GROUP_GAP, GROUP_GAP, GROUP_GAP, PANEL_PADDING)
         layout.addLayout(side_by_side)
+        note = PlainLabel(
+            self.tr(
+                "On a keyboard with another layout W A S D and 1 to 9 work by their place, and W A S D by their letter "
+                "too. F, L, M and N work by their letter; where the layout has no Latin letters, by their place."
+            )
+        )
+        note.setWordWrap(True)
+        keep_look(note, muted=True)
+        layout.addWidget(note)
         layout.addWidget(buttons)
 
 

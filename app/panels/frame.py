@@ -25,6 +25,7 @@ from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import count
 from app.panels.base import Panel, PanelContext
+from app.panels.panel_scroll import PanelScroll
 from app.panels.registry import PanelEntry
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.focus import leave_focus_on_click
@@ -35,8 +36,10 @@ from app.widgets.whole_parts import WholeParts
 from engine.errors import SessionFileError
 from engine.session.store import Session
 
-LEAST_BODY: Final = QSize(320, 220)
-"""Limit of a panel's minimum size in pixels, so that two rows of docks fit a window of 1280 × 800."""
+LEAST_BODY: Final = QSize(180, 84)
+"""Limit of a panel's minimum size in pixels, so that three rows or columns of docks fit a window of 900 × 600."""
+MOST_WANTED: Final = 220
+"""Limit of the height in pixels that a panel asks for when it comes up."""
 
 
 class PanelDock(QDockWidget):
@@ -52,11 +55,15 @@ class PanelDock(QDockWidget):
     wants_export = Signal(object)
     wants_help = Signal(object)
     seen = Signal()
+    came_up = Signal()
+    """The panel is drawn on the screen after it was hidden, so that its least size is known."""
 
     def __init__(self, entry: PanelEntry, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.entry = entry
         self.panel: Panel | None = None
+        self._scroll: PanelScroll | None = None
+        """What holds the panel in the dock."""
         self._context = context
         self._session: Session | None = None
         self._drawn_revision = -1
@@ -66,6 +73,8 @@ class PanelDock(QDockWidget):
         self._inside = False
         """Whether a `_reading` block is running."""
         self._session_due = False
+        self._came_up = False
+        """Whether the panel has become visible and was not drawn since."""
         self.setObjectName(f"panel-{entry.name}")
         self.setFeatures(
             QDockWidget.DockWidgetFeature.DockWidgetClosable
@@ -103,6 +112,12 @@ class PanelDock(QDockWidget):
         """Whether the panel is visible on the screen: not closed, not behind another tab, not minimised."""
         return self.isVisible() and not self.visibleRegion().isEmpty()
 
+    def missing_height(self) -> int:
+        """Pixels by which the dock is lower than its panel should be; 0 where that is enough, or not known yet."""
+        if self._scroll is None or self._body.currentWidget() is not self._scroll:
+            return 0
+        return max(0, min(self._scroll.minimumSizeHint().height(), MOST_WANTED) - self._body.height())
+
     @property
     def needs_refresh(self) -> bool:
         """Whether there is anything to draw: new data, a selection that the panel missed, or a panel not built yet."""
@@ -124,6 +139,9 @@ class PanelDock(QDockWidget):
                 panel.refresh()
         self._show_what_there_is()
         self._show_figures()
+        if self._came_up:
+            self._came_up = False
+            self.came_up.emit()
 
     def select(self, selected: Selected) -> None:
         """Follow the selection; a hidden panel follows when it appears."""
@@ -147,7 +165,8 @@ class PanelDock(QDockWidget):
             self.panel = self.entry.make(self._context)
             self.panel.setAccessibleName(self.entry.title())
             self.header.limit_to_range(self.panel.of_range)
-            self._body.addWidget(self.panel)
+            self._scroll = PanelScroll(self.panel)
+            self._body.addWidget(self._scroll)
             leave_focus_on_click(self)
             self.panel.figures_changed.connect(self._show_figures)
             self.panel.answered.connect(self._on_answered)
@@ -167,9 +186,10 @@ class PanelDock(QDockWidget):
         """Build the panel again: the language has changed, and a panel takes its texts when it is built."""
         if self.panel is not None:
             self.panel.give_up_reading()
-            self._body.removeWidget(self.panel)
-            self.panel.deleteLater()
-            self.panel = None
+            if self._scroll is not None:
+                self._body.removeWidget(self._scroll)
+                self._scroll.deleteLater()
+            self.panel = self._scroll = None
             self._drawn_revision = -1
             if self.is_seen:
                 self.refresh()
@@ -214,7 +234,7 @@ class PanelDock(QDockWidget):
             self._empty.say(self.tr("This cannot be shown: {}").format(self._unreadable), offers_run=False)
         elif empty:
             self._show_why_empty(panel)
-        self._body.setCurrentWidget(self._empty if empty else panel)
+        self._body.setCurrentWidget(self._empty if empty or self._scroll is None else self._scroll)
 
     @property
     def _is_served(self) -> bool:
@@ -246,6 +266,7 @@ class PanelDock(QDockWidget):
 
     def _on_visibility(self, visible: bool) -> None:
         if visible:
+            self._came_up = True
             self.seen.emit()
         elif self.panel is not None and self.panel.is_behind:
             self.panel.give_up_reading()
@@ -277,7 +298,7 @@ class PanelHeader(QWidget):
     def __init__(self, dock: PanelDock) -> None:
         super().__init__(dock)
         self._dock = dock
-        self.title = PlainLabel()
+        self.title = ElidedLabel()
         self.range = ElidedLabel()
         self.figures = WholeParts()
         self.figures.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -8,12 +8,12 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QSpinBox, QToolButton, QWidget
+from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QToolButton, QWidget
 
 from app.core.selection import Look, Selected
 from app.look.icons import icon
-from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
+from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.look.units import MEASURED, count, rate, seconds
 from app.models.delay_reading import DelayReading
 from app.models.latency import TEXTBOOK_S
@@ -134,7 +134,8 @@ class LatencyPanel(Panel):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
         row.addWidget(self.range_line, 1)
-        self.outliers.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        widest = self.tr("{n} outliers ƒ").format(n="99")
+        self.outliers.setMinimumWidth(QFontMetrics(ui_font()).horizontalAdvance(widest) + 2)
         row.addWidget(self.outliers)
         for button, by, name in (
             (self.previous_button, -1, self.tr("Previous step of the selection, or outlier (Shift+N)")),

@@ -1,6 +1,7 @@
 """The growing text of one request: the prompt in the muted colour, the generated text in the text colour.
 
-The token that all panels show is marked in it.
+The token that all panels show is marked in it. In a chat, where the answer does not continue the prompt, each stands
+under the name of who says it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QColor, QFont, QMouseEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QTextEdit, QToolButton, QVBoxLayout, QWidget
 
 from app.core.selection import Selected, Selection
@@ -112,17 +113,14 @@ class GeneratedText(QWidget):
         for button, text in ((self._previous, self.tr("Previous request")), (self._next, self.tr("Next request"))):
             button.setToolTip(plain(text))
             button.setAccessibleName(text)
-        if self._session is not None:
-            self.refresh()
+        self._show_again()
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
         self._previous.setIcon(icon("left"))
         self._next.setIcon(icon("right"))
         self.page.document().setDocumentMargin(2 * GRID)
-        request, self._request = self._request, None
-        self._show_request(request)
-        self.refresh()
+        self._show_again()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
@@ -143,15 +141,30 @@ class GeneratedText(QWidget):
         self._previous.setVisible(several)
         self._next.setVisible(several)
         request = self._session.requests.get(request_id) if self._session and request_id is not None else None
-        if request is not None:
-            self._append([straight(_readable(request.prompt))], theme().muted)
+        if request is None:
+            return
+        prompt = straight(_readable(request.prompt))
+        if not _is_chat(request):
+            self._append([prompt], theme().muted)
+            return
+        self._append([f"{self.tr('User')}\n"], theme().accent, bold=True)
+        self._append([f"{prompt}\n\n"], theme().muted)
+        self._append([f"{self.tr('Model')}\n"], theme().accent, bold=True)
+        del self._ends[:-1]  # the first token begins where these end
 
-    def _append(self, pieces: list[str], colour: str) -> None:
+    def _show_again(self) -> None:
+        """Write the shown request anew, in the present colours and language."""
+        request, self._request = self._request, None
+        self._show_request(request)
+        self.refresh()
+
+    def _append(self, pieces: list[str], colour: str, bold: bool = False) -> None:
         """Add pieces of text at the end; the view scrolls to them unless the user has scrolled up."""
         bar = self.page.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2
         style = QTextCharFormat()
         style.setForeground(QColor(colour))
+        style.setFontWeight(QFont.Weight.Bold if bold else QFont.Weight.Normal)
         cursor = QTextCursor(self.page.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
         at = cursor.position()
@@ -232,6 +245,11 @@ class GeneratedText(QWidget):
         token = bisect_right(self._ends, place) - 1
         if request is not None and 0 <= token < min(len(self._ends) - 1, len(request.token_rows)):
             self._selection.change(token=request.token_rows[token])
+
+
+def _is_chat(request: RecordedRequest) -> bool:
+    """Whether the prompt is what the user of a chat says, so that the text does not go on where it ends."""
+    return bool(request.params.get("chat") or request.params.get("messages"))
 
 
 def _readable(prompt: str) -> str:

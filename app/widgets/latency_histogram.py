@@ -7,9 +7,10 @@ from typing import Final, Literal
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QGuiApplication, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.core.places import meant_key
 from app.look.theme import GRID, theme
 from app.look.units import MEASURED, count, seconds
 from app.models.latency_histogram import Histogram
@@ -243,7 +244,10 @@ class LatencyHistogram(HoverWidget[int]):
         if self.histogram is None:
             super().keyPressEvent(event)
             return
-        key, wide = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        key, wide = (
+            meant_key(event, QGuiApplication.platformName()),
+            bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier),
+        )
         last = len(self.histogram.counts) - 1
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End):
             by = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -last}.get(Qt.Key(key), last)

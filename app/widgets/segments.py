@@ -61,6 +61,10 @@ class Segments(QWidget):
             button.setEnabled(value not in reasons)
         self._show_tips()
 
+    def reason(self, value: str) -> str:
+        """Why this value is disabled; empty where it is not."""
+        return self._reasons.get(value, "")
+
     def _show_tips(self) -> None:
         for value, button in self.buttons.items():
             tip = "\n".join(filter(None, (self._tips.get(value), self._reasons.get(value))))

@@ -100,6 +100,10 @@ class SwitchControls(QWidget):
         self._show_reasons()
         self._show_dependent()
 
+    def rows(self) -> dict[str, tuple[str, Segments]]:
+        """By the name of each switch: its label and the buttons of its values."""
+        return {name: (self._labels[name].text(), segments) for name, segments in self._segments.items()}
+
     def label_width(self) -> int:
         """Width in pixels of the widest label, so that a form below can align with it."""
         return max(label.sizeHint().width() for label in self._labels.values())

@@ -9,13 +9,17 @@ from PySide6.QtWidgets import QWidget
 
 from app.panels.frame import PanelDock
 from app.window.menus import Menus
+from app.window.run_panel import RunPanel
 
 
-def show_palette(window: QWidget, menus: Menus) -> None:
-    """Offer every entry of the menus by its name."""
+def show_palette(window: QWidget, menus: Menus, panel: RunPanel) -> None:
+    """Offer every entry of the menus, and every value of the run panel's switches, by its name."""
     from app.dialogs.palette import CommandPalette
+    from app.window.switch_commands import switch_commands
 
-    CommandPalette(menus.top, window).open()
+    palette = CommandPalette(menus.top, window)
+    palette.offer(switch_commands(panel, palette))
+    palette.open()
 
 
 def show_keys(window: QWidget, menus: Menus) -> None:

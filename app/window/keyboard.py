@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.core.places import PressInstead, action_of, key_by_place
 from app.core.selection import Selection
-from app.panels.frame import focused_dock
+from app.panels.frame import PanelDock, focused_dock
 from app.window.menus import Menus
 from app.window.navigation import ARROWS, needs_key, send_key, walk_requests, walk_steps
 from app.window.panels import Panels
@@ -41,6 +41,8 @@ class Keyboard(QObject):
         self._panels = panels
         self._strip = strip
         self._press_instead = PressInstead(self)
+        for dock in panels.docks.values():
+            dock.installEventFilter(self)
         self._giving = False
         self._came_back = False
         """Whether a key that was sent to a widget came back as a shortcut, because the widget does not use it."""
@@ -77,6 +79,12 @@ class Keyboard(QObject):
         timeline = self._panels.docks.get("timeline")
         if timeline is not None and timeline.panel is not None:
             self._give(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A dock that floats is a window of its own: what its panel leaves does not reach the main window."""
+        floats = isinstance(watched, PanelDock) and watched.isFloating()
+        asks = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+        return floats and asks and self.takes(event)
 
     def takes(self, event: QKeyEvent) -> bool:
         """Answer a ShortcutOverride event: whether Qt must not use the key as a shortcut.

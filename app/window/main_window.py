@@ -42,14 +42,17 @@ from app.window.request_list_control import RequestListControl
 from app.window.room_note import RoomNote
 from app.window.run_control import RunControl
 from app.window.run_output import RunActions
-from app.window.run_panel import RunPanel
+from app.window.run_panel import WIDTH, RunPanel
 from app.window.scenario_control import ScenarioControl
 from app.window.shown_session import ShownSession
+from app.window.side_width import SideWidth
 from app.window.status_bar import StatusBar
 from app.window.status_control import StatusControl
 from app.window.step_strip import StepStrip
 
 DEFAULT_SIZE = QSize(1600, 1000)
+LEAST_SIZE = QSize(900, 600)
+"""The window can be made as small as this, whatever it shows; panels scroll then."""
 SETTINGS_SHOWN_MS = 15_000
 ROOM_FOR_FRAME = QMargins(2, 16, 2, 16)
 """Pixels that a window manager adds around the window."""
@@ -148,6 +151,7 @@ class MainWindow(QMainWindow):
         self._strip_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self._strip_bar.addWidget(self.strip)
         self.addToolBar(self._strip_bar)
+        self._side_width = SideWidth(self, self.side, WIDTH)
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
@@ -214,7 +218,7 @@ class MainWindow(QMainWindow):
             "show_live": self.shown.show_live,
             "restore_layout": self.panels.restore_layout,
             "full_screen": lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen),
-            "palette": lambda: show_palette(self, self.menus),
+            "palette": lambda: show_palette(self, self.menus, self.run_panel),
             "keys": lambda: show_keys(self, self.menus),
             "panel_help": lambda: self.panels.with_focused(partial(show_panel_help, self)),
             "about": lambda: show_about(self),
@@ -296,12 +300,13 @@ class MainWindow(QMainWindow):
         """Tell the user if the settings cannot be stored, or could not be read completely."""
         if not self.preferences.usable:
             words = self.tr("The settings in {} cannot be read or written: what is chosen now is not remembered.")
-            self.status.showMessage(words.format(self.preferences.path), SETTINGS_SHOWN_MS)
+            self.status.say(words.format(self.preferences.path), SETTINGS_SHOWN_MS)
 
     # --- the window's life ------------------------------------------------------------------------------------------
 
     def _place(self) -> None:
         """Restore the size and arrangement of last time, or else set the default."""
+        self.setMinimumSize(LEAST_SIZE.boundedTo(self.screen().availableSize().shrunkBy(ROOM_FOR_FRAME)))
         geometry = self.preferences.geometry
         if geometry is None or not self.restoreGeometry(geometry):
             room = self.screen().availableSize().shrunkBy(ROOM_FOR_FRAME)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow
 from app.core import layout
 from app.core.preferences import Preferences
 from app.core.selection import Selected
+from app.look.theme import GRID
 from app.panels.base import PanelContext
 from app.panels.frame import PanelDock, focused_dock
 from app.panels.registry import PANELS
@@ -18,6 +20,11 @@ from app.window.exports import Exports
 from app.window.help import show_panel_help
 from app.window.run_panel import WIDTH
 from engine.session.store import Session
+
+TABS: Final = 3 * GRID
+"""Pixels that a cell with tabs needs beyond its dock, as Qt shares out heights."""
+MOST_OF_WINDOW: Final = 0.4
+"""Share of the window's height that a panel gets at most by itself."""
 
 
 class Panels(QObject):
@@ -37,6 +44,7 @@ class Panels(QObject):
         for entry in PANELS:
             dock = self.docks[entry.name] = PanelDock(entry, context, window)
             dock.seen.connect(self.seen)
+            dock.came_up.connect(partial(self._on_came_up, dock))
             dock.wants_run.connect(run)
             dock.wants_picture.connect(exports.copy_picture)
             dock.wants_csv.connect(exports.copy_csv)
@@ -52,6 +60,27 @@ class Panels(QObject):
         dock.show()
         dock.raise_()
         (dock.panel or dock).setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _on_came_up(self, dock: PanelDock) -> None:
+        QTimer.singleShot(0, dock, partial(self.make_room, dock))  # after the layout of what was drawn now
+
+    def make_room(self, dock: PanelDock) -> None:
+        """Give a panel that has come up the height that it needs, as far as the window can spare it."""
+        missing = dock.missing_height() if dock.is_seen and not dock.isFloating() else 0
+        height = min(dock.height() + missing + TABS, round(MOST_OF_WINDOW * self._window.height()))
+        if not missing:
+            return
+        more = height - dock.height()
+        own = range(dock.y(), dock.geometry().bottom() + 1)
+        seen = [one for one in self.docks.values() if one.is_seen and not one.isFloating()]
+        others = {one.y(): one for one in seen if one.geometry().center().y() not in own}  # one of each other row
+        if more <= 0 or not others:
+            return
+        rows = list(others.values())
+        left = 1 - more / sum(one.height() for one in rows)
+        self._window.resizeDocks(
+            [dock, *rows], [height, *(round(left * one.height()) for one in rows)], Qt.Orientation.Vertical
+        )
 
     def with_focused(self, do: Callable[[PanelDock], None]) -> None:
         """Call `do` with the panel that has the keyboard focus, or else with the first visible one."""

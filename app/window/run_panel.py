@@ -170,6 +170,10 @@ class RunPanel(QWidget):
         probe = Probe(now.layer, None if now.all_heads else now.head) if self.probe.isChecked() else None
         return Observation(self._detail(), probe, self.more.probe.nvtx.isChecked())
 
+    def switch_rows(self) -> dict[str, tuple[str, Segments]]:
+        """By name: the label and the buttons of each switch, the detail of recording included."""
+        return {**self.switches.rows(), "detail": (self._labels["detail"].text(), self.detail)}
+
     def show_settings(
         self, prompt: str, requests: Path | None, tokens: int, ignore_eos: bool, switches: Switches, detail: Detail,
         pace_tokens_per_s: float = 0.0,

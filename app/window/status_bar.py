@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStackedWidget, QStatusBar, QToolButton, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP, theme
 from app.look.units import count, name_of, percent, rate
@@ -20,7 +20,7 @@ from engine.session.store import Session
 
 
 class StatusBar(QStatusBar):
-    """Figures of the shown session; messages cover them for a moment."""
+    """Figures of the shown session; at the left, what was said last stands in their place for a moment."""
 
     give_up = Signal()
     """The user asks to cancel the reading."""
@@ -42,12 +42,15 @@ class StatusBar(QStatusBar):
         for one in (self._busy, self.doing, self._give_up):
             one.hide()
         self.setContentsMargins(ROW_GAP, 0, ROW_GAP, 0)
-        self.addWidget(self.state)
-        self.addWidget(self.rate)
-        self.addWidget(self._busy)
-        self.addWidget(self.doing)
-        self.addWidget(self._give_up)
-        self.addPermanentWidget(self.file, 1)
+        self._said = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self._said.setContentsMargins(GRID, 0, GRID, 0)
+        self._until = QTimer(self)
+        self._until.setSingleShot(True)
+        self._until.timeout.connect(lambda: self.say("", 0))
+        self._left = QStackedWidget()
+        self._left.addWidget(self._build_left())
+        self._left.addWidget(self._said)
+        self.addPermanentWidget(self._left, 1)
         label: QLabel
         for label in (self.dropped, self.overhead, self.device):
             self.addPermanentWidget(label)
@@ -56,12 +59,45 @@ class StatusBar(QStatusBar):
         self._now = "starting"
         self._recorded = self._attached = False
         self._activity = ""
-        self._path = ""
+        self._path, self._saved = "", True
         self._records: float | None = None
         keep_look(
-            self.state, self.rate, self.device, self.file, self.dropped, self.overhead, self.doing, scale=CAPTION_SCALE
+            self.state,
+            self.rate,
+            self.device,
+            self.file,
+            self.dropped,
+            self.overhead,
+            self.doing,
+            self._said,
+            scale=CAPTION_SCALE,
         )
         self.retranslate()
+
+    def _build_left(self) -> QWidget:
+        left = QWidget()
+        row = QHBoxLayout(left)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        for widget in (self.state, self.rate, self._busy, self.doing, self._give_up):
+            row.addWidget(widget)
+        row.addWidget(self.file, 1)
+        return left
+
+    @property
+    def said(self) -> str:
+        """What is shown in place of the figures at the left; "" where the figures are."""
+        return self._said.text()
+
+    def say(self, text: str, for_ms: int) -> None:
+        """Show a text in place of the figures at the left, for so long; "" brings these back."""
+        self._said.setText(text)
+        self._said.setToolTip(plain(text))
+        self._left.setCurrentIndex(1 if text else 0)
+        if text:
+            self._until.start(for_ms)
+        else:
+            self._until.stop()
 
     def show_state(self, state: str, recorded: bool, attached: bool = False) -> None:
         """Show the state of the engine, or of the server that is attached to, or that a recorded session is shown."""
@@ -100,6 +136,8 @@ class StatusBar(QStatusBar):
 
     def show_busy(self, doing: str, can_be_given_up: bool) -> None:
         """Say what is being read or written ("": nothing), with a button to cancel it if it can be cancelled."""
+        if doing:
+            self.say("", 0)  # what is done now, and the button that ends it, count more than what was done
         self.doing.setText(doing)
         self.doing.setToolTip(plain(doing))
         for one in (self._busy, self.doing):
@@ -108,7 +146,7 @@ class StatusBar(QStatusBar):
 
     def show_file(self, path: str, saved: bool) -> None:
         """Name the session's file."""
-        self._path = path
+        self._path, self._saved = path, saved
         name = Path(path).name
         self.file.setText("" if not path else name if saved else self.tr("{} (not saved elsewhere)").format(name))
         self.file.setToolTip(plain(path))
@@ -159,6 +197,7 @@ class StatusBar(QStatusBar):
             label.setToolTip(plain(tip))
         self.overhead.setAccessibleName(self.tr("Cost of the profiler"))
         self._explain_overhead()
+        self.show_file(self._path, self._saved)
         self.file.setAccessibleName(self.tr("Recording"))
         self._busy.setAccessibleName(self.tr("Busy"))
         self._give_up.setText(self.tr("Give up"))

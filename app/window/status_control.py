@@ -59,7 +59,7 @@ class StatusControl(QObject):
 
     def say(self, text: str) -> None:
         """Show for a moment what was done."""
-        self._bar.showMessage(text, SAID_MS)
+        self._bar.say(text, SAID_MS)
 
     @Slot()
     def _on_jobs(self) -> None:

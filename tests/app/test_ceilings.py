@@ -39,7 +39,7 @@ def test_the_last_run_and_its_file_take_the_ceilings_that_were_asked_for(
     assert before is not None
     text = measure(qtbot, window)
     assert text == "This device reads 7.00\u2009GB/s of memory and computes 30.0\u2009GFLOP/s at most."
-    assert window.status.currentMessage() == text
+    assert window.status.said == text
     assert summarise(session).mbu == pytest.approx(before * 3e10 / 7e9)
     again = open_session(path)
     assert json.loads(again.meta["ceilings"]) == {"read_bytes_per_s": 7e9, "flops_per_s": 3e10}

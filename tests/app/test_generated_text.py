@@ -67,3 +67,16 @@ def test_ends_of_tokens_are_those_of_the_document(qtbot: QtBot, pieces: list[str
     cursor.insertText("".join(pieces))
     assert ends_of(pieces, 0) == ends
     assert cursor.position() == ends[-1]
+
+
+def test_in_a_chat_the_answer_stands_apart_from_what_the_user_said(qtbot: QtBot) -> None:
+    session = synthetic_session(5)
+    answer = "".join(str(text) for text in session.tokens["text"][:])
+    text = GeneratedText(Selection())
+    qtbot.addWidget(text)
+    text.show_session(session)
+    request = session.requests[0]
+    assert text.text == request.prompt + answer
+    request.params["chat"] = True
+    text.restyle()
+    assert text.text == f"User\n{request.prompt}\n\nModel\n{answer}"

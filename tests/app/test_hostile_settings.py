@@ -84,7 +84,7 @@ def test_the_window_opens_whatever_stands_in_place_of_the_settings(
     window = make_window(preferences, Feed(engines, SessionWriter, Recordings(tmp_path / "recordings")))
     window.show()
     window.tell_of_settings()
-    said = window.status.currentMessage()
+    said = window.status.said
     window.close()
     window.deleteLater()
     assert time.monotonic() - begun < 30.0

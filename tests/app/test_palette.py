@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QListWidget, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from app.dialogs.palette import KEYS, CommandPalette
+from app.window.feed import Feed
+from app.window.main_window import MainWindow
+from engine.client.recordings import Recordings
+from engine.session.writer import SessionWriter
+from tests.app.conftest import Engines, WindowMaker
 
 
 @pytest.fixture
 def window(qtbot: QtBot) -> QMainWindow:
     made = QMainWindow()
     qtbot.addWidget(made)
+    return made
+
+
+@pytest.fixture
+def shown(qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings) -> MainWindow:
+    """The program's own window, whose scripted engine has loaded its model."""
+    feed = Feed(engines, SessionWriter, recordings)
+    made = make(feed)
+    with qtbot.waitSignal(feed.model_ready):
+        made.control.start("demo")
+    qtbot.waitUntil(lambda: made.control.state == "idle")
     return made
 
 
@@ -75,3 +92,47 @@ def test_a_name_comes_before_entries_that_only_have_its_words(window: QMainWindo
     ]
     typed.setText("")
     assert listed.item(0).text().startswith("Scenarios: 2.2")
+
+
+def palette_in(shown: MainWindow) -> tuple[CommandPalette, QLineEdit, QListWidget]:
+    shown.menus.actions["palette"].trigger()
+    (palette,) = shown.findChildren(CommandPalette)
+    typed, listed = palette.findChild(QLineEdit), palette.findChild(QListWidget)
+    assert typed is not None
+    assert listed is not None
+    return palette, typed, listed
+
+
+def rows(listed: QListWidget) -> list[tuple[str, str]]:
+    return [(listed.item(row).text(), listed.item(row).data(KEYS)) for row in range(listed.count())]
+
+
+@pytest.mark.parametrize("name", ["kv", "attention", "graphs", "speculate", "batching", "detail"])
+def test_the_values_of_a_switch_are_found_by_its_name(shown: MainWindow, name: str) -> None:
+    palette, typed, listed = palette_in(shown)
+    typed.setText(name)
+    _, segments = shown.run_panel.switch_rows()[name]
+    found = [row for row in rows(listed) if row[0].startswith(f"Switches: {name}: ")]
+    assert [text.split(": ")[2].split(" ")[0] for text, _ in found] == list(segments.buttons)
+    assert [text.split(": ")[2].split(" ")[0] for text, right in found if right == "✓ now"] == [segments.value]
+    palette.close()
+
+
+def test_a_picked_value_flips_its_switch(shown: MainWindow, qtbot: QtBot) -> None:
+    _, typed, _ = palette_in(shown)
+    typed.setText("kv paged")
+    with qtbot.waitSignal(shown.run_panel.switches_flipped) as flipped:
+        qtbot.keyClick(typed, Qt.Key.Key_Return)
+    assert flipped.args == [{"kv": "paged"}]
+    assert shown.run_panel.switches.switches.kv == "paged"
+
+
+def test_a_value_that_cannot_be_used_is_greyed_with_its_reason(shown: MainWindow, qtbot: QtBot) -> None:
+    palette, typed, listed = palette_in(shown)
+    typed.setText("attention triton")
+    assert rows(listed) == [("Switches: attention: triton", "Triton needs a CUDA device.")]
+    assert not listed.item(0).flags()
+    qtbot.keyClick(typed, Qt.Key.Key_Return)
+    assert palette.isVisible()
+    assert shown.run_panel.switches.switches.attention != "triton"
+    palette.close()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core import places
 from app.core.places import action_of, key_by_place
+from app.dialogs.shortcuts import ShortcutSheet
+from app.models.latency_histogram import histogram
 from app.panels.timeline_canvas import TimelineCanvas
+from app.widgets.latency_histogram import LatencyHistogram
 from app.window.main_window import MainWindow
 from tests.engine.session.synthetic import synthetic_session
 
@@ -41,6 +45,9 @@ def press(
         ("xcb", K.Key_W, 25, None),  # QWERTY: as it is
         ("xcb", K.Key_A, 24, None),  # AZERTY: the letter, too, does what the sheet says
         ("xcb", EM_RUSSIAN, 58, K.Key_M),
+        ("xcb", 0x422, 57, K.Key_N),
+        ("xcb", K.Key_B, 57, None),  # Dvorak: N is where N is written
+        ("xcb", K.Key_W, 52, None),  # AZERTY: W by its letter, too
         ("xcb", K.Key_U, 41, None),  # Dvorak: F is where F is written
         ("xcb", TSE, 0, None),  # no keyboard sent it
         ("offscreen", TSE, 25, None),  # no place is known
@@ -122,6 +129,43 @@ def test_a_menu_entry_zooms_once(window: MainWindow, canvas: TimelineCanvas) -> 
     span = canvas.view.span
     window.menus.actions["zoom_in"].trigger()
     assert canvas.view.span == pytest.approx(span * 0.64)
+
+
+@pytest.fixture
+def floating(qtbot: QtBot, window: MainWindow, canvas: TimelineCanvas) -> TimelineCanvas:
+    """The timeline in a window of its own, to which the main window's events do not come."""
+    window.docks["timeline"].setFloating(True)
+    canvas.activateWindow()
+    canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus)
+    return canvas
+
+
+def test_places_count_in_a_floating_panel_too(floating: TimelineCanvas) -> None:
+    span = floating.view.span
+    strike(floating, TSE, 25)
+    assert floating.view.span == pytest.approx(span * 0.64)
+
+
+@pytest.mark.parametrize(("key", "code"), [(K.Key_N, 57), (0x422, 57)], ids=["latin", "cyrillic"])
+@pytest.mark.parametrize(("modifiers", "by"), [(NONE, 1), (SHIFT, -1)])
+def test_a_letter_that_a_chart_handles_itself_is_meant_by_its_place(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, key: int, code: int, modifiers: Qt.KeyboardModifier, by: int
+) -> None:
+    monkeypatch.setitem(places.PLACES, "offscreen", places.PLACES["xcb"])
+    chart = LatencyHistogram()
+    qtbot.addWidget(chart)
+    chart.show_histogram(histogram(np.array([1.0, 2.0, 30.0]), 8), None, [])
+    with qtbot.waitSignal(chart.wants_next) as wanted:
+        QApplication.sendEvent(chart, press(key, code, modifiers=modifiers))
+    assert wanted.args == [by]
+
+
+def test_the_sheet_tells_of_other_layouts(window: MainWindow) -> None:
+    window.menus.actions["keys"].trigger()
+    (sheet,) = window.findChildren(ShortcutSheet)
+    assert any("W A S D" in label.text() and "another layout" in label.text() for label in sheet.findChildren(QLabel))
+    sheet.reject()
 
 
 def test_the_sheet_says_what_is_written_on_a_us_keyboard(window: MainWindow) -> None:

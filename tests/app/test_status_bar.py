@@ -67,3 +67,23 @@ def test_the_line_is_written_anew_when_a_run_has_ended(qtbot: QtBot, window: Mai
     )  # comes after the run's last event, as the whole run's cost does
     window.refresher.draw_all()
     assert window.status.overhead.text() == f"profiler {percent(0.0111)}"
+
+
+def test_what_was_said_stands_in_place_of_the_figures_and_never_over_them(qtbot: QtBot) -> None:
+    bar = StatusBar()
+    qtbot.addWidget(bar)
+    bar.show_file("/tmp/one.dscope", saved=True)
+    bar.resize(900, 30)
+    bar.show()
+    bar.say("Saved /a/long/path/" + 20 * "of/folders/" + "two.dscope", 60_000)
+    assert not bar.file.isVisible()
+    assert not bar.state.isVisible()
+    assert bar.device.isVisible()
+    assert bar.said.startswith("Saved /a/long")
+    assert bar._said.geometry().right() <= bar._left.width()
+    bar.show_busy("saving", can_be_given_up=True)  # begun meanwhile: it may be ended, so it comes first
+    assert bar.said == ""
+    assert bar.doing.isVisible()
+    bar.say("Saved", 0)
+    qtbot.waitUntil(lambda: bar.said == "")
+    assert bar.file.isVisible()
