@@ -39,6 +39,7 @@ from app.window.run_control import RunControl
 from app.window.run_panel import RunActions, RunPanel
 from app.window.scenario_control import ScenarioControl
 from app.window.shown_session import ShownSession
+from app.window.start_control import StartControl
 from app.window.status_bar import StatusBar
 from app.window.status_control import StatusControl
 from app.window.step_strip import StepStrip
@@ -97,6 +98,10 @@ class MainWindow(QMainWindow):
         self.keyboard = Keyboard(self, self.shown, self.selection, self.menus, self.panels, self.strip)
         self.scenarios = ScenarioControl(
             self, self.menus, self.run_panel, feed, preferences, self.selection, self.panels.arrange, self.show_error
+        )  # fmt: skip
+        self.start = StartControl(
+            self, self.panels, self._strip_bar, self.shown, self.control, self.scenarios, self.menus, self.jobs,
+            preferences,
         )  # fmt: skip
         self.kept = RecordingsControl(self, feed.recordings, preferences, self.jobs, self.shown.files)
         self.addToolBarBreak()
@@ -199,6 +204,7 @@ class MainWindow(QMainWindow):
             "back": self.selection.back,
             "forward": self.selection.forward,
             **{name: partial(self.keyboard.key, key) for name, key in keys.items()},
+            "start_page": self.start.show,
             "follow": self.keyboard.follow,
             "show_live": self.shown.show_live,
             "restore_layout": self.panels.restore_layout,
@@ -209,7 +215,9 @@ class MainWindow(QMainWindow):
         }
 
     def _clear_or_stop(self) -> None:
-        if not self.selection.clear():
+        if self.start.is_shown and self.shown.session is not None:
+            self.start.leave()
+        elif not self.selection.clear():
             self.control.stop()
 
     # --- the session that is shown ----------------------------------------------------------------------------------
@@ -217,6 +225,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_shown(self) -> None:
         session, is_live = self.shown.session, self.shown.is_live
+        self.start.follow()
         self.selection.reset(session)
         self.strip.show_session(session)
         self.run_panel.show_session(session)
@@ -245,6 +254,7 @@ class MainWindow(QMainWindow):
         self.run_panel.restyle()
         self.status.restyle()
         self.scenarios.note.restyle()
+        self.start.page.restyle()
         self.kept.note.restyle()
         self.status_control.show_state()
         self.strip.refresh()
@@ -256,6 +266,7 @@ class MainWindow(QMainWindow):
         self.menus.retranslate(self.control.state)
         self.model.retranslate()
         self.scenarios.retranslate()
+        self.start.retranslate()
         self.documents.show_recent()
         self._strip_bar.setWindowTitle(self.tr("Step strip"))
         self.side.setWindowTitle(self.tr("Run"))
@@ -310,6 +321,7 @@ class MainWindow(QMainWindow):
 
     def _after_first_paint(self) -> None:
         self.panels.share_out()
+        self.start.begin()
         self.first_painted.emit()
         self.panels.seen.connect(self.refresher.draw_all)
         self.refresher.draw_all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow
 
@@ -25,6 +25,9 @@ from engine.session.schema import ModelReady
 
 class ScenarioControl(QObject):
     """Fills the menu, and runs a picked scenario with the given parts of the window."""
+
+    changed = Signal()
+    """Which scenarios can run here may have changed."""
 
     def __init__(
         self,
@@ -86,24 +89,26 @@ class ScenarioControl(QObject):
     def _on_state(self, state: str) -> None:
         ready = state in ("idle", "running", "paused")
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
-            action.setEnabled(ready and not self._why_not(scenario))
+            action.setEnabled(ready and not self.why_not(scenario))
 
     @Slot(object)
     def _on_tells(self, _tells: object) -> None:
         self._on_state(self._feed.now.state)
         self._show_tips()
+        self.changed.emit()
 
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:
         self._unavailable = ready.unavailable
         self._on_state(self._feed.now.state)
         self._show_tips()
+        self.changed.emit()
 
     def _show_tips(self) -> None:
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
-            action.setToolTip(plain(self._why_not(scenario) or scenario.look(self._preferences.language)))
+            action.setToolTip(plain(self.why_not(scenario) or scenario.look(self._preferences.language)))
 
-    def _why_not(self, scenario: Scenario) -> str:
+    def why_not(self, scenario: Scenario) -> str:
         """Why the scenario cannot run here; empty where it can."""
         return (
             scenario.unavailable(self._unavailable) if self._feed.tells.flips_switches else unavailable_words.no_suite()

@@ -6,6 +6,7 @@ two or three sentences in each language of the window.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ class Scenario:
     """Rows of cells; a cell holds panels as tabs, the first in front."""
     texts: dict[str, tuple[str, str]]
     """(title, what to look at) by language."""
+    cards: dict[str, str] = field(default_factory=dict)
+    """The sentence on the scenario's card, by language; where there is none, the first sentence of what to look at."""
     prompt: str = ""
     requests: Path | None = None
     max_new_tokens: int = 64
@@ -47,9 +50,17 @@ class Scenario:
         """The number and the title, in the language of the window."""
         return f"{self.section}  {self.texts[resolve(language)][0]}"
 
+    def name(self, language: Language) -> str:
+        """The title without the number."""
+        return self.texts[resolve(language)][0]
+
     def look(self, language: Language) -> str:
         """What to look at."""
         return self.texts[resolve(language)][1]
+
+    def card(self, language: Language) -> str:
+        """One sentence about the scenario, for its card."""
+        return self.cards.get(resolve(language)) or first_sentence(self.look(language))
 
     def run_spec(self, shown: RunSpec) -> RunSpec:
         """The run: what the run panel shows once the scenario is set up, and settings that have no control there."""
@@ -65,6 +76,11 @@ class Scenario:
                 if f"{name}={value}" in reasons:
                     return reasons[f"{name}={value}"]
         return ""
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a text in English or Chinese."""
+    return re.split(r"(?<=[.!?])\s|(?<=[。！？])", text, maxsplit=1)[0].strip()
 
 
 def vars_of(switches: Switches) -> dict[str, Any]:
@@ -91,6 +107,7 @@ def load_scenario(path: Path) -> Scenario:
             section=str(facts["section"]),
             panels=tuple(tuple(tuple(str(name) for name in cell) for cell in row) for row in facts["panels"]),
             texts=texts,
+            cards={language: str(facts[language]["card"]) for language in LANGUAGES if "card" in facts[language]},
             prompt=str(facts.get("prompt", "")),
             requests=path.parent / str(facts["requests"]) if "requests" in facts else None,
             max_new_tokens=int(facts.get("max_new_tokens", 64)),
