@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import SessionFileError
-from engine.session.file import SessionFile
 from engine.session.patience import Patience
 
 
@@ -46,6 +45,8 @@ def _look_at(path: str, patience: Patience) -> RecentRecording | None:
         return None
     except (OSError, ValueError) as error:
         return RecentRecording(path, fault=f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.")
+    from engine.session.file import SessionFile  # here, so that the window opens sooner
+
     try:
         file = SessionFile(path, patience)
     except SessionFileError as error:

@@ -48,6 +48,8 @@ class Tile(QAbstractButton):
         self._note = ""
         self._icon = ""
         self._number = ""
+        self._wrapped: dict[tuple[int, str], list[str]] = {}
+        """The lines of the sentence by width and font: layouts ask for the height at a width again and again."""
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -65,6 +67,7 @@ class Tile(QAbstractButton):
     def say(self, title: str, sentence: str, note: str = "", tip: str = "") -> None:
         """Set the texts; the tool tip is `tip` or the sentence."""
         self.title, self.sentence, self._note = cut(title), cut(sentence), cut(note)
+        self._wrapped.clear()
         self.setAccessibleName(self.title)
         self.setAccessibleDescription(" · ".join(part for part in (self.sentence, self._note) if part))
         self.setToolTip(plain(tip or self.sentence or self.title))
@@ -186,6 +189,12 @@ class Tile(QAbstractButton):
         if not self.sentence:
             return []
         font = _sentence_font()
+        key = (room, font.key())
+        if key not in self._wrapped:
+            self._wrapped[key] = self._fitting(font, room)
+        return self._wrapped[key]
+
+    def _fitting(self, font: QFont, room: int) -> list[str]:
         lines = wrapped(unbroken(self.sentence), font, room)
         if len(lines) <= self._most_lines:
             return lines
