@@ -53,6 +53,8 @@ def run_window(path: str | None, model: str | None) -> int:
     app = make_application()
     preferences = Preferences.of_user()
     window = make_window(preferences)
+    if path is not None:
+        window.start.leave()  # the session is there in a moment
     window.show()
     load_after_first_paint(window, path, model)
 

@@ -46,6 +46,7 @@ from app.window.run_panel import WIDTH, RunPanel
 from app.window.scenario_control import ScenarioControl
 from app.window.shown_session import ShownSession
 from app.window.side_width import SideWidth
+from app.window.start_control import StartControl
 from app.window.status_bar import StatusBar
 from app.window.status_control import StatusControl
 from app.window.step_strip import StepStrip
@@ -113,22 +114,17 @@ class MainWindow(QMainWindow):
             self, self.menus, self.run_panel, feed, preferences, self.selection, self.shown, self.docks,
             self.panels.arrange, self.show_error,
         )  # fmt: skip
+        self.start = StartControl(
+            self, self.panels, self._strip_bar, self.shown, self.control, self.scenarios, self.menus, self.jobs,
+            preferences,
+        )  # fmt: skip
         self.kept = RecordingsControl(self, feed.recordings, preferences, self.jobs, self.shown.files)
         self.addToolBarBreak()
         self.addToolBar(self.kept.note)
         self.kept.note.hide()
         self._parts = DrawnParts(self.shown)
         self._share = DrawingShare()
-        self.refresher = Refresher(
-            [
-                self._parts.part("strip", self.strip.refresh),
-                self._parts.part("text", self.run_panel.refresh, weight=TEXT_WEIGHT),
-                self._parts.part("status", self.status_control.refresh, lambda: feed.overhead),
-                *(self._parts.panel(name, dock) for name, dock in self.docks.items()),
-            ],
-            self,
-            self._drawing_share,
-        )
+        self.refresher = self._build_refresher()
         self._connect()
         self.retranslate()
         self.choices.show()
@@ -154,6 +150,15 @@ class MainWindow(QMainWindow):
         self._side_width = SideWidth(self, self.side, WIDTH)
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
+
+    def _build_refresher(self) -> Refresher:
+        parts = [
+            self._parts.part("strip", self.strip.refresh),
+            self._parts.part("text", self.run_panel.refresh, weight=TEXT_WEIGHT),
+            self._parts.part("status", self.status_control.refresh, lambda: self.feed.overhead),
+            *(self._parts.panel(name, dock) for name, dock in self.docks.items()),
+        ]
+        return Refresher(parts, self, self._drawing_share)
 
     def _connect(self) -> None:
         shown, control = self.shown, self.control
@@ -214,6 +219,7 @@ class MainWindow(QMainWindow):
             "back": self.selection.back,
             "forward": self.selection.forward,
             **{name: partial(self.keyboard.key, key) for name, key in keys.items()},
+            "start_page": self.start.show,
             "follow": self.keyboard.follow,
             "show_live": self.shown.show_live,
             "restore_layout": self.panels.restore_layout,
@@ -225,7 +231,9 @@ class MainWindow(QMainWindow):
         }
 
     def _clear_or_stop(self) -> None:
-        if not self.selection.clear():
+        if self.start.is_shown and self.shown.session is not None:
+            self.start.leave()
+        elif not self.selection.clear():
             self.control.stop()
 
     # --- the session that is shown ----------------------------------------------------------------------------------
@@ -233,6 +241,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_shown(self) -> None:
         session, is_live = self.shown.session, self.shown.is_live
+        self.start.follow()
         self.selection.reset(session)
         self.strip.show_session(session)
         self.run_panel.show_session(session)
@@ -260,6 +269,7 @@ class MainWindow(QMainWindow):
         """Take the theme's colours everywhere."""
         self.run_panel.restyle()
         self.scenarios.note.restyle()
+        self.start.page.restyle()
         self.kept.note.restyle()
         self.status_control.show_state()
         self.strip.refresh()
@@ -271,6 +281,7 @@ class MainWindow(QMainWindow):
         self.menus.retranslate(self.control.state, self.control.queued)
         self.model.retranslate()
         self.scenarios.retranslate()
+        self.start.retranslate()
         self.documents.show_recent()
         self._strip_bar.setWindowTitle(self.tr("Step strip"))
         self.side.setWindowTitle(self.tr("Run"))
@@ -328,6 +339,7 @@ class MainWindow(QMainWindow):
 
     def _after_first_paint(self) -> None:
         self.panels.share_out()
+        self.start.begin()
         self.first_painted.emit()
         self.panels.seen.connect(self.refresher.draw_all)
         self.refresher.draw_all()

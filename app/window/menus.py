@@ -32,8 +32,8 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
         "clear", "-", "back", "forward", "-", "previous", "next", "up", "down", "-", "frame",
     ),
     "view": (
-        "panels", "-", "zoom_in", "zoom_out", "pan_left", "pan_right", "follow", "show_live", "-", "theme", "language",
-        "restore_layout", "full_screen",
+        "start_page", "-", "panels", "-", "zoom_in", "zoom_out", "pan_left", "pan_right", "follow", "show_live", "-",
+        "theme", "language", "restore_layout", "full_screen",
     ),
     "help": ("palette", "keys", "panel_help", "-", "about"),
 }  # fmt: skip
@@ -265,6 +265,7 @@ class Menus(QObject):
             "zoom_out": self.tr("Zoom out"),
             "pan_left": self.tr("Pan left"),
             "pan_right": self.tr("Pan right"),
+            "start_page": self.tr("Start page"),
             "follow": self.tr("Follow live"),
             "show_live": self.tr("Back to the live run"),
             "restore_layout": self.tr("Restore layout"),

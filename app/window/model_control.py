@@ -34,6 +34,11 @@ class ModelControl(QObject):
         feed.model_ready.connect(self._on_model_ready)
         feed.refused.connect(self._on_refused)
 
+    @property
+    def model(self) -> str:
+        """The model that was picked last: "demo" or a folder."""
+        return self._model
+
     def load(self, model: str) -> None:
         """Load a model, "demo" or a folder, into our own engine, also in place of a server."""
         self._model = model

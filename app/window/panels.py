@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QDockWidget, QMainWindow
+from PySide6.QtCore import QByteArray, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar, QWidget
 
 from app.core import layout
 from app.core.preferences import Preferences
@@ -32,6 +32,8 @@ class Panels(QObject):
 
     seen = Signal()
     """A panel came onto the screen."""
+    coming_back = Signal()
+    """The panels were away and come back now: what took their place must go."""
 
     def __init__(
         self, window: QMainWindow, side: QDockWidget, context: PanelContext, exports: Exports, run: Callable[[], None]
@@ -40,6 +42,10 @@ class Panels(QObject):
         self._window = window
         self._side = side
         self._default_layout = True
+        self._away: QByteArray | None = None
+        """How the panels stood when they were put away; None while they are not away."""
+        self._side_width: int | None = None
+        """The width of `side` when the panels were put away; None where the window was not seen before."""
         self.docks: dict[str, PanelDock] = {}
         for entry in PANELS:
             dock = self.docks[entry.name] = PanelDock(entry, context, window)
@@ -56,6 +62,7 @@ class Panels(QObject):
 
     def bring_up(self, name: str) -> None:
         """Bring a panel to the front and give it the keyboard focus."""
+        self.bring_back()
         dock = self.docks[name]
         dock.show()
         dock.raise_()
@@ -113,6 +120,11 @@ class Panels(QObject):
 
     def arrange(self, rows: Sequence[layout.Row], first_share: float = layout.TIMELINE_SHARE) -> None:
         """Put the panels in these rows, of which the first takes this share of the height."""
+        if self._window.isVisible():
+            self._default_layout = False  # from now on the arrangement is somebody's choice
+        if self._away is not None:
+            self._away = None
+            self.coming_back.emit()
         layout.arrange(self._window, self._side, self.docks, rows)
         share_out = partial(layout.proportion, self._window, self._side, self.docks, rows, WIDTH, first_share)
         share_out()
@@ -129,12 +141,52 @@ class Panels(QObject):
         version = layout.version_of(self.docks)
         self._default_layout = kept is None or not self._window.restoreState(kept, version)
 
+    def put_away(self) -> None:
+        """Hide all panels, so that something else can take their place; `bring_back` puts them back as they stood."""
+        if self._away is not None:
+            return
+        self._away = self._window.saveState(layout.version_of(self.docks))
+        self._side_width = self._side.width() if self._window.isVisible() else None
+        self._window.setUpdatesEnabled(False)
+        for dock in self.docks.values():
+            dock.hide()
+        self._window.setUpdatesEnabled(True)
+
+    def bring_back(self) -> None:
+        """Put the panels back that were put away."""
+        if self._away is None:
+            return
+        if self._default_layout:  # it was never seen, and the window may have another size now
+            self.restore_layout()
+            return
+        away, self._away = self._away, None
+        self._window.setUpdatesEnabled(False)
+        self.coming_back.emit()
+        others = [one for one in self._others() if not one.isHidden()]
+        self._window.restoreState(away, layout.version_of(self.docks))
+        for one in self._others():
+            one.setVisible(one in others)
+        if self._side_width is not None:
+            self._window.resizeDocks([self._side], [self._side_width], Qt.Orientation.Horizontal)
+        self._window.setUpdatesEnabled(True)
+
     def share_out(self) -> None:
         """Give the rows of the default arrangement their share, now that the window can be seen."""
-        if self._default_layout:
+        if self._away is not None and self._default_layout:
+            self._window.resizeDocks([self._side], [WIDTH], Qt.Orientation.Horizontal)
+        elif self._default_layout:
+            self._default_layout = False
             rows = layout.rows_for(self._window.size())
             layout.proportion(self._window, self._side, self.docks, rows, WIDTH)
 
     def keep(self, preferences: Preferences) -> None:
-        """Remember the arrangement."""
-        preferences.layout = self._window.saveState(layout.version_of(self.docks))
+        """Remember the arrangement; the default one is not remembered while the panels have not been seen."""
+        if self._away is None:
+            preferences.layout = self._window.saveState(layout.version_of(self.docks))
+        elif not self._default_layout:
+            preferences.layout = self._away
+
+    def _others(self) -> list[QWidget]:
+        """What a stored arrangement shows or hides beside the panels: tool bars, and other docks."""
+        docks = [one for one in self._window.findChildren(QDockWidget) if not isinstance(one, PanelDock)]
+        return [*docks, *self._window.findChildren(QToolBar)]

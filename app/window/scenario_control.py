@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow
 
+from app.core.engine_sentences import in_window_language
 from app.core.layout import SCENARIO_SHARE, Row
 from app.core.preferences import Preferences
 from app.core.selection import Selection
@@ -38,6 +39,9 @@ class ScenarioControl(QObject):
     A scenario that asks a question waits for the answer; the window's Run then starts it without one. Its run is the
     next that begins after it was posted. Any other run that begins ends the scenario.
     """
+
+    changed = Signal()
+    """Which scenarios can run here may have changed."""
 
     def __init__(
         self,
@@ -226,25 +230,27 @@ class ScenarioControl(QObject):
     def _on_state(self, state: str) -> None:
         ready = state != "stopped"  # one that is picked while a model is loaded waits for it
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
-            action.setEnabled(ready and not self._why_not(scenario))
+            action.setEnabled(ready and not self.why_not(scenario))
 
     @Slot(object)
     def _on_tells(self, _tells: object) -> None:
         self._on_state(self._feed.now.state)
         self._show_tips()
+        self.changed.emit()
 
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:
         self._unavailable = ready.unavailable
         self._on_state(self._feed.now.state)
         self._show_tips()
+        self.changed.emit()
 
     def _show_tips(self) -> None:
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
-            action.setToolTip(plain(self._why_not(scenario) or self._words(scenario).card))
+            action.setToolTip(plain(self.why_not(scenario) or self._words(scenario).card))
 
-    def _why_not(self, scenario: Scenario) -> str:
+    def why_not(self, scenario: Scenario) -> str:
         """Why the scenario cannot run here; empty where it can."""
-        return (
-            scenario.unavailable(self._unavailable) if self._feed.tells.flips_switches else unavailable_words.no_suite()
-        )
+        if not self._feed.tells.flips_switches:
+            return unavailable_words.no_suite()
+        return in_window_language(scenario.unavailable(self._unavailable))

@@ -53,6 +53,7 @@ def test_an_arrow_on_a_check_box_walks_the_session(qtbot: QtBot, window: MainWin
 
 
 def test_a_click_on_a_switch_leaves_the_focus_so_that_space_still_runs(qtbot: QtBot, window: MainWindow) -> None:
+    window.start.leave()
     window.strip.setFocus()
     qtbot.waitUntil(window.strip.hasFocus)
     ran: list[str] = []

@@ -200,11 +200,14 @@ def test_the_attention_probe_follows_the_selected_layer(qtbot: QtBot, window: Ma
 def test_the_layout_is_kept_and_restored(
     window: MainWindow, make: WindowMaker, engines: Engines, recordings: Recordings, preferences: Preferences
 ) -> None:
+    window.start.leave()
     window.docks["timeline"].close()
     window.close()
     assert preferences.layout is not None
     again = make(Feed(engines, SessionWriter, recordings))
+    again.start.leave()
     assert not again.docks["timeline"].isVisible()
+    assert again.docks["latency"].isVisible()
     again.panels.restore_layout()
     assert again.docks["timeline"].isVisible()
 
