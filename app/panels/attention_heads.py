@@ -30,8 +30,12 @@ SHARE: Final = 0.36
 """Share of the width or height that the small maps take."""
 LEAST_SIDE: Final = 14 * GRID
 """Least side of a small map in pixels; where more of them do not fit, they scroll."""
-LEAST_LARGE: Final = 40 * GRID
+LEAST_LARGE: Final = 48 * GRID
 """Least height of the large map beside or below them, in pixels, axes included."""
+LEAST_HEADS: Final = 30 * GRID
+"""Least height of the part of the small maps that is seen: the title and one row of them."""
+LEAST_BESIDE: Final = 110 * GRID
+"""Least width of both side by side; in a narrower widget they are one above the other."""
 TITLE_FLAGS: Final = Qt.TextFlag.TextWordWrap.value | Qt.AlignmentFlag.AlignLeft.value
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
@@ -272,8 +276,12 @@ class HeadsBesideMap(QSplitter):
         self.scroll.setFrameShape(QFrame.Shape.NoFrame)
         self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setMinimumSize(heads.minimumWidth() + self.scroll.verticalScrollBar().sizeHint().width(), 80)
+        self.scroll.setMinimumSize(
+            heads.minimumWidth() + self.scroll.verticalScrollBar().sizeHint().width(), LEAST_HEADS
+        )
         self.scroll.setWidget(heads)
+        self.scroll.viewport().setAutoFillBackground(False)
+        heads.setAutoFillBackground(False)  # setWidget has switched it on
         heads.revealed.connect(
             lambda box: self.scroll.ensureVisible(box.center().x(), box.center().y(), 0, box.height())
         )
@@ -300,7 +308,7 @@ class HeadsBesideMap(QSplitter):
         self._moved = True
 
     def _share(self) -> None:
-        beside = self.width() >= self.height()
+        beside = self.width() >= max(self.height(), LEAST_BESIDE)
         self.setOrientation(Qt.Orientation.Horizontal if beside else Qt.Orientation.Vertical)
         if not self._moved:
             room = self.width() if beside else self.height()
