@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
 from app.core.subject import Subject, subject_of
@@ -85,18 +85,31 @@ class AttentionPanel(Panel):
         self.missing.hide()
         layout.addWidget(self._build_tools())
         layout.addWidget(self.missing)
-        layout.addWidget(self.splitter, 1)
+        layout.addWidget(self._build_scroll(), 1)
         self.map = AttentionMap()
         self.heads = HeadGrid()
         self.heads.clicked.connect(lambda head: self.head_picker.setCurrentIndex(head + 1))
         self.splitter.addWidget(HeadsBesideMap(self.heads, self.map))
         self.splitter.addWidget(self._build_text())
         self.splitter.splitterMoved.connect(self._split_by_hand)
+        self.splitter.installEventFilter(self)
         self.map.describe = self.describe
         self.map.clicked.connect(self.choose_query)
         self.map.moved.connect(self._move)
         self.map.left.connect(self.fit_button.show)
         self.map.pooled.connect(self._pooling_changed)
+
+    def _build_scroll(self) -> QScrollArea:
+        """Maps and text; they scroll where the panel is too low for the small maps and the large one."""
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self.splitter)
+        scroll.viewport().setAutoFillBackground(False)
+        self.splitter.setAutoFillBackground(False)
+        return scroll
 
     def _build_tools(self) -> QWidget:
         tools = self.tools = AttentionTools()
@@ -404,15 +417,25 @@ class AttentionPanel(Panel):
         self._split_is_mine = False
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Give the text a fifth of the height, at most four lines; a low panel leaves the rest to the map."""
         super().resizeEvent(event)
         self.map.label_axes(event.size().height() >= LOW)
         self.note.setVisible(event.size().width() >= NARROW)
         self.missing.setVisible(bool(self.missing.text()) and event.size().height() >= LOW)
+        self._share_out()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The splitter may become higher than its part of the panel that is seen."""
+        if event.type() == QEvent.Type.Resize:
+            self._share_out()
+        return super().eventFilter(watched, event)
+
+    def _share_out(self) -> None:
+        """Give the text a fifth of the height, at most four lines; a low panel leaves the rest to the map."""
         if self._split_is_mine:
-            least = (2 if event.size().height() >= LOW else 1) * self.flow.compact_height
-            lines = min(max(event.size().height() // 5, least), 4 * self.flow.line_height)
+            least = (2 if self.height() >= LOW else 1) * self.flow.compact_height
+            lines = min(max(self.height() // 5, least), 4 * self.flow.line_height)
             text = lines + self.row_label.heightForWidth(self.splitter.width()) + 4 * GRID
+            self.splitter.widget(1).setMinimumHeight(0 if self.heads.isHidden() else text)
             self.splitter.setSizes([max(1, self.splitter.height() - text), text])
 
     # --- mouse and keys ---------------------------------------------------------------------------------------------

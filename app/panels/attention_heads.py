@@ -30,8 +30,12 @@ SHARE: Final = 0.36
 """Share of the width or height that the small maps take."""
 LEAST_SIDE: Final = 14 * GRID
 """Least side of a small map in pixels; where more of them do not fit, they scroll."""
-LEAST_LARGE: Final = 40 * GRID
+LEAST_LARGE: Final = 48 * GRID
 """Least height of the large map beside or below them, in pixels, axes included."""
+LEAST_HEADS: Final = 30 * GRID
+"""Least height of the part of the small maps that is seen: the title and one row of them."""
+LEAST_BESIDE: Final = 110 * GRID
+"""Least width of both side by side; in a narrower widget they are one above the other."""
 TITLE_FLAGS: Final = Qt.TextFlag.TextWordWrap.value | Qt.AlignmentFlag.AlignLeft.value
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
@@ -267,17 +271,17 @@ class HeadsBesideMap(QSplitter):
         self._large = large
         self._moved = False
         self.setChildrenCollapsible(False)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setMinimumSize(heads.minimumWidth() + self.scroll.verticalScrollBar().sizeHint().width(), 80)
-        self.scroll.setWidget(heads)
-        heads.revealed.connect(
-            lambda box: self.scroll.ensureVisible(box.center().x(), box.center().y(), 0, box.height())
-        )
-        self.addWidget(self.scroll)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setMinimumSize(heads.minimumWidth() + self.area.verticalScrollBar().sizeHint().width(), LEAST_HEADS)
+        self.area.setWidget(heads)
+        self.area.viewport().setAutoFillBackground(False)
+        heads.setAutoFillBackground(False)  # setWidget has switched it on
+        heads.revealed.connect(lambda box: self.area.ensureVisible(box.center().x(), box.center().y(), 0, box.height()))
+        self.addWidget(self.area)
         self.addWidget(large)
         self.splitterMoved.connect(self._by_hand)
         heads.installEventFilter(self)
@@ -287,7 +291,7 @@ class HeadsBesideMap(QSplitter):
         """The area around the small maps is shown and hidden with them."""
         if event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent):
             shown = event.type() == QEvent.Type.ShowToParent
-            self.scroll.setVisible(shown)
+            self.area.setVisible(shown)
             self._large.setMinimumHeight(LEAST_LARGE if shown else 0)
             self._share()
         return super().eventFilter(watched, event)
@@ -300,7 +304,7 @@ class HeadsBesideMap(QSplitter):
         self._moved = True
 
     def _share(self) -> None:
-        beside = self.width() >= self.height()
+        beside = self.width() >= max(self.height(), LEAST_BESIDE)
         self.setOrientation(Qt.Orientation.Horizontal if beside else Qt.Orientation.Vertical)
         if not self._moved:
             room = self.width() if beside else self.height()

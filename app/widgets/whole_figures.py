@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QFontMetricsF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.look.theme import GRID
@@ -20,7 +20,7 @@ FIGURE: Final = re.compile(rf"[-−+≤≥<>]?\d[\d.,×–-]*(?:{_GAP}[^\s·,;:(
 ELLIPSIS: Final = "…"
 
 
-def whole_figures(text: str, metrics: QFontMetrics, width: int) -> str:
+def whole_figures(text: str, metrics: QFontMetrics | QFontMetricsF, width: int) -> str:
     """As much of the text as fits into `width` pixels, with an ellipsis; a figure is shown whole or not at all."""
     if metrics.horizontalAdvance(text) <= width:
         return text

@@ -118,10 +118,7 @@ class MainWindow(QMainWindow):
             self, self.panels, self._strip_bar, self.shown, self.control, self.scenarios, self.menus, self.jobs,
             preferences,
         )  # fmt: skip
-        self.kept = RecordingsControl(self, feed.recordings, preferences, self.jobs, self.shown.files)
-        self.addToolBarBreak()
-        self.addToolBar(self.kept.note)
-        self.kept.note.hide()
+        self.kept = self._build_note()
         self._parts = DrawnParts(self.shown)
         self._share = DrawingShare()
         self.refresher = self._build_refresher()
@@ -150,6 +147,13 @@ class MainWindow(QMainWindow):
         self._side_width = SideWidth(self, self.side, WIDTH)
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
+
+    def _build_note(self) -> RecordingsControl:
+        kept = RecordingsControl(self, self.feed.recordings, self.preferences, self.jobs, self.shown.files)
+        self.addToolBarBreak()
+        self.addToolBar(kept.note)
+        kept.note.hide()
+        return kept
 
     def _build_refresher(self) -> Refresher:
         parts = [

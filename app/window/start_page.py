@@ -153,6 +153,7 @@ class StartPage(QScrollArea):
     def walk(self, tile: Tile, key: Qt.Key) -> None:
         """Give the focus to the nearest tile in the direction of an arrow key."""
         page = self.widget()
+        assert page is not None
         here = tile.mapTo(page, tile.rect().center())
         best: tuple[int, Tile] | None = None
         for other in self.tiles:

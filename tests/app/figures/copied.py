@@ -64,6 +64,7 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
         case "inspector":
             of = env["of"](token.step)
             return [
+                ("request", "id", token.request),
                 ("token", "id", token.token_id), ("token", "text", token.text), ("token", "position", token.position),
                 ("token", "logprob_nats", token.logprob), ("token", "entropy_nats", token.entropy_nats),
                 ("step", "id", token.step), ("step", "wall_s", of.wall_s),
@@ -72,6 +73,8 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
                 *(("late_s", one.cause, one.seconds) for one in (token.delay.parts if token.delay is not None else ())),
                 *(("alternative_logprob", one.token_id, one.logprob) for one in token.alternatives),
                 *(("alternative_text", one.token_id, one.text) for one in token.alternatives),
+                ("attention_row", "query_position", token.position - 1),
+                *(("attention_row", what) for what in ("layer", "head", "missing")),
             ]  # fmt: skip
         case "latency" if "late" in mode:
             causes = info.delays.causes

@@ -28,7 +28,10 @@ TIMELINE: Final[Texts] = {
     ),
 }  # fmt: skip
 INSPECTOR: Final[Texts] = {
-    "header": ("{gap(request, position)|seconds} after the chunk before ●",),
+    "header": (
+        "request {request|plain}", "position {position|plain}",
+        "{gap(request, position)|seconds} after the chunk before ●",
+    ),
     "label": (
         "{=REQUEST}", "{info.requests[request].prompt_tokens|count} prompt tokens",
         "{len(info.requests[request].token_ids)|count} generated",

@@ -147,6 +147,9 @@ KV_MEMORY: Final[Texts] = {
     ),
 }  # fmt: skip
 
+SUBJECT: Final = ("request {T.request|plain}", "step {T.step|count}", "position {T.position|count}")
+"""What a panel shows: the selected token, or the newest one."""
+
 BATCH: Final[Texts] = {
     "tip of QPushButton": (
         "Run the same {~} requests of very different lengths on {~} slots: static, then continuous. "
@@ -165,6 +168,7 @@ BATCH: Final[Texts] = {
     "header": (
         "continuous: tokens {all.static_continuous.factors.tokens_per_s|number}× as fast ƒ, TTFT "
         "{all.static_continuous.factors.ttft_mean|number}× shorter ƒ",
+        *SUBJECT,
         "{@policy}: {part(policy).useful|count} of {part(policy).computed|count} slot-steps useful ●, "
         "{part(policy).waste|percent} wasted ƒ",
         "{@policy}: {part(policy).useful|count} slot-steps useful ●, padding not told by this server",
@@ -199,18 +203,19 @@ BATCH: Final[Texts] = {
 }  # fmt: skip
 
 ATTENTION: Final[Texts] = {
-    "header": ("layer {=LAYER}", "head {=HEAD}", "{len(looks())|count} rows ●",
+    "header": ("request {=REQUEST}", *SUBJECT[1:], "layer {=LAYER}", "head {=HEAD}", "{len(looks())|count} rows ●",
         "{len(looks_in_range())|count} of {len(looks())|count} rows ●",
+        "{len(looks())|count} of {computed_of(REQUEST)|count} rows ●",
     ),
-    "picker": ("{=head}", "max 1"),
+    "picker": ("{=head}", "colours to p95"),
     "label": (
-        "request {=REQUEST}",
         "mean of {=heads} heads ƒ",
+        "{computed_of(REQUEST) - len(looks())|count} rows are missing. {~}",
+        "{~}“{~}” ({=QUERY}), which chose “{~}” ({QUERY + 1|plain}), looks at most at “{~}” "
+        "({look(QUERY).most_at|plain}), {look(QUERY).most|percent}",
         "{~}“{~}” ({=QUERY}) looks at most at “{~}” ({look(QUERY).most_at|plain}), {look(QUERY).most|percent}",
         "entropy {look(QUERY).entropy_nats|number} nats ƒ",
         "90 % of it on {look(QUERY).nine_tenths_on|count} of the {QUERY + 1|count} tokens up to it ƒ",
-        "“{~}” ({=asked}) has not been a query; “{~}” ({=QUERY}), which chose it, looks at most at “{~}” "
-        "({look(QUERY).most_at|plain}), {look(QUERY).most|percent}",
         "No attention of layer {=layer}, head {=head} was recorded; tick “Record attention of the selected head” "
         "and run the prompt again.{~}",
         "No attention of layer {=layer}, head {=head} was recorded; tick “Record attention of the selected head” "
@@ -223,7 +228,11 @@ ATTENTION: Final[Texts] = {
     "TokenFlow._paint_chip": ("{weights(QUERY)|short}",),
     "tip TokenFlow": ("“{~}” ({=key}): attention {weights(QUERY)[key]|percent}  ● measured", "“{~}” ({=key})"),
     "tip of QSpinBox": ("The layer whose attention is recorded and shown; layers count from 0.",),
-    "tip of ColourBar": ("Attention probability: how much of its attention a query gives to a key (0 to 1).",),
+    "tip of ColourBar": (
+        "Attention probability: how much of its attention a query gives to a key (0 to 1).",
+        "The scale ends at {=top}, the 95th percentile of the map. Larger values have the colour of the field above "
+        "the bar.",
+    ),
     "HeadGrid.paint": ("{=head}", "{head_numbers()|number}"),
     "tip HeadGrid": (
         "layer {=layer}, head {=head}: {len(looks_in_range(head))|count} rows, mean entropy "
@@ -233,9 +242,7 @@ ATTENTION: Final[Texts] = {
 }  # fmt: skip
 
 INSPECTOR: Final[Texts] = {
-    "header": (
-        "“{~}” · {T.probability|percent} ● · step {T.step|count}, {of(T.step).wall_s|seconds} ●",
-    ),
+    "header": (*SUBJECT, "{T.probability|percent} ●", "step took {of(T.step).wall_s|seconds} ●"),
     "label": (
         "probability {T.probability|percent} ●", "logprob {T.logprob|number} nats",
         "entropy {T.entropy_nats|number} nats ●",
@@ -246,8 +253,10 @@ INSPECTOR: Final[Texts] = {
         "{len(of_request.token_ids)|count} generated · first token after {of_request.ttft_s|seconds} ● · {~}",
         "Where “{~}” ({T.position - 1|plain}) looked to choose it (layer {=LAYER}, head {=HEAD}) ●",
         "Where “{~}” ({T.position - 1|plain}) looked to choose it (layer {=LAYER}, mean of the heads) ƒ",
-        "Its attention row was not recorded for layer {=LAYER}, head {=HEAD}; choose it in the Attention panel.",
-        "Its attention row was not recorded for layer {=LAYER}, mean of the heads; choose it in the Attention panel.",
+        "The row of “{~}” ({T.position - 1|plain}), which chose it, was not recorded (layer {=LAYER}, head {=HEAD}). "
+        "{~}",
+        "The row of “{~}” ({T.position - 1|plain}), which chose it, was not recorded (layer {=LAYER}, mean of the "
+        "heads). {~}",
         *of_delays.IN_INSPECTOR,
     ),
     "tip of QToolButton": of_delays.TIP_OF_BUTTON,

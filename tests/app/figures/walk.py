@@ -106,6 +106,7 @@ class Walk:
     def panel(self, name: str) -> list[Wrong]:
         """Everything that one panel shows of the session, of the range, and of what is selected one by one."""
         selection = Selection()
+        selection.reset(self.session)
         panel = entry(name).make(PanelContext(selection, cast(EngineControl, RecordingControl())))
         selection.changed.connect(panel.select)
         panel.resize(1400, 1000)
@@ -218,6 +219,9 @@ class Walk:
             env["temperature"] = self._temperature(env["pass_"].request_id)
         request = self._request_shown(now)
         env["weights"] = lambda query: _weights(self.database, env.get("REQUEST", request), query)
+        env["computed_of"] = lambda one: max(
+            work.end - work.rejected for work in every.detail.work if work.request == one
+        )
         env["looks"] = lambda head=_UNSET: _looks(every, env, head)
         env["look"] = lambda query: _look(every, env, query)
         within = info(now.steps if now.steps is not None else (0, self.last))

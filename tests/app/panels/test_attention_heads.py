@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.jobs import Jobs
@@ -16,7 +18,7 @@ from app.models.attention_rows import AttentionRows
 from app.models.head_maps import CELLS, HeadMaps
 from app.panels import attention
 from app.panels.attention import AttentionPanel
-from app.panels.attention_heads import HeadGrid
+from app.panels.attention_heads import LEAST_SIDE, HeadGrid
 from app.widgets.heatmap import CLIPPED, clamp_at, lookup_table, shade
 from engine.core.settings import Probe
 from engine.figures.metrics import attention_entropy, widest_tokens
@@ -47,7 +49,7 @@ def row_of(head: int, position: int) -> np.ndarray:
 
 
 def heads_session(length: int = LENGTH, heads: int = HEADS) -> Session:
-    recorder = Recorder()
+    recorder = Recorder(heads=max(heads, HEADS))
     recorder.request(0, ["<s>"])
     for step in range(length):
         recorder.step([(0, step, step, step + 1, 0, step)], [(0, f" t{step}", "target")])
@@ -290,3 +292,28 @@ def test_a_grid_without_heads_has_none_under_the_pointer(qtbot: QtBot) -> None:
     qtbot.addWidget(grid)
     grid.resize(200, 100)
     assert grid.head_at(5.0, 5.0) is None
+
+
+@pytest.mark.parametrize("size", [(280, 240), (290, 430), (1200, 260)])
+@pytest.mark.parametrize("heads", [4, 32])
+def test_all_heads_and_the_large_map_are_of_use_in_a_small_panel(
+    qtbot: QtBot, size: tuple[int, int], heads: int
+) -> None:
+    panel = attention_panel(qtbot, heads_session(heads=heads), *size)
+    panel.show()
+    qtbot.waitExposed(panel)
+    QApplication.processEvents()
+    boxes = [panel.heads.map_box(head) for head in range(heads)]
+    for box in boxes:
+        assert box.width() >= LEAST_SIDE
+        assert panel.heads.rect().toRectF().contains(box)
+    assert not any(one.intersects(other) for one, other in pairwise(boxes))
+    assert panel.map.view.width() >= 80
+    assert panel.map.view.height() >= 80
+    seen = panel.heads.parentWidget()
+    assert seen is not None
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Right) * 4:
+        qtbot.keyClick(panel.heads, key)
+        assert panel.heads.selected is not None
+        middle = panel.heads.map_box(panel.heads.selected).center().toPoint()
+        assert seen.rect().contains(panel.heads.mapTo(seen, middle))  # scrolled to
