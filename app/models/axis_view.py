@@ -15,8 +15,8 @@ MARGIN: Final = 0.02
 class AxisView:
     """A window [lo, hi] on an axis whose data lie in [first, last]; all four in the axis' own unit.
 
-    Nothing moves it off the data: it begins at `first` or later, and ends at `last` and the margin or earlier. So an axis
-    of time never shows moments before the session.
+    Nothing moves it off the data: it begins at `first` or later, and ends at `last` and the margin or earlier. So an
+    axis of time never shows moments before the session.
 
     The mode `fit` always shows all data, `follow` keeps the span and the newest data at the right edge, `free` stays
     where the user put the window.
