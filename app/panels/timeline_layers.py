@@ -29,11 +29,11 @@ EDGE: Final = 6.0
 
 
 class Piece(NamedTuple):
-    """A place in the lane: a step, and in it a layer (None: of no layer) and the index of a piece of its order."""
+    """A place in the lane: a step, and in it a layer (None: of no layer) and the index of a part of its order."""
 
     step: int
     layer: int | None
-    index: int
+    part: int
 
 
 def draw_layers(painter: QPainter, scene: Scene, box: QRectF, selected: Selected) -> None:
@@ -74,8 +74,8 @@ def span_of(scene: Scene, piece: Piece) -> tuple[float, float] | None:
     order = scene.model.layers.of(piece.step)
     if order is None:
         return None
-    begin = float(order.start_us[piece.index])
-    end = begin + float(order.us[piece.index])
+    begin = float(order.start_us[piece.part])
+    end = begin + float(order.us[piece.part])
     if piece.layer is not None:
         begin, end = next((a, b) for layer, a, b in order.layers() if layer == piece.layer)
     lefts, rights = scene.model.span_of(scene.axis, piece.step, piece.step + 1)
@@ -89,7 +89,7 @@ def piece_text(scene: Scene, piece: Piece) -> str:
     order = scene.model.layers.of(piece.step)
     if order is None:
         return ""
-    us, phase = float(order.us[piece.index]), PHASES[int(order.phase[piece.index])]
+    us, phase = float(order.us[piece.part]), PHASES[int(order.phase[piece.part])]
     time, share = seconds(us / 1e6), percent(us / order.span_us)
     if piece.layer is not None:
         words = translate(

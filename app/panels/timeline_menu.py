@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import get_args
 
 from PySide6.QtCore import Qt, Signal
@@ -37,7 +38,7 @@ class LaneMenu(QToolButton):
             "first_token": self.tr("Latest first token first"),
             "tokens": self.tr("Most tokens first"),
         }
-        self.orders = {one: self._choice(orders[one], lambda one=one: self._order(one)) for one in ORDERS}
+        self.orders = {one: self._choice(orders[one], partial(self._order, one)) for one in ORDERS}
         _group(menu, list(self.orders.values()))
         menu.addSection(self.tr("Groups: running, waiting, finished"))
         groupings: dict[Grouping, str] = {
@@ -45,9 +46,7 @@ class LaneMenu(QToolButton):
             "always": self.tr("Always"),
             "never": self.tr("Never"),
         }
-        self.groupings = {
-            one: self._choice(groupings[one], lambda one=one: self._grouping(one)) for one in get_args(Grouping)
-        }
+        self.groupings = {one: self._choice(groupings[one], partial(self._grouping, one)) for one in get_args(Grouping)}
         _group(menu, list(self.groupings.values()))
         self._rule = menu.addSeparator()
         self.layers = self._choice(self.tr("Layers in the order in which they run"), lambda: None)
