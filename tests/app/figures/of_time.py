@@ -82,7 +82,8 @@ TIMELINE: Final[Texts] = {
         "first token after {all.requests[request].ttft_s|seconds} ●",
         "?step {=step}, layer {=layer}, {@phase}: {of(step).phases_by_layer_s[layer][phase]|seconds} ● "
         "({of(step).phases_by_layer_s[layer][phase] / of(step).wall_s|percent} of the step ƒ)",
-        f"?step {{=step}}, {{@phase}}: {{{_OUTSIDE}|seconds}} ● ({{({_OUTSIDE}) / of(step).wall_s|percent}} of the step ƒ)",
+        f"?step {{=step}}, {{@phase}}: {{{_OUTSIDE}|seconds}} ● "
+        f"({{({_OUTSIDE}) / of(step).wall_s|percent}} of the step ƒ)",
     ),
     "_write": ("?layer {=layer}", "?{=layer}"),
 }  # fmt: skip
