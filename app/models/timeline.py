@@ -8,6 +8,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.reading import Reading
+from app.models.layer_times import LayerTimes
 from app.models.timeline_chunks import ChunkLane
 from engine.figures.pauses import pauses_of
 from engine.figures.told import told
@@ -55,8 +57,10 @@ class TimelineModel:
     Where a server tells no steps, there is only the time axis, and `chunks` holds the tokens by when they came.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, reading: Reading | None = None) -> None:
+        """`reading` reads the layers of steps that are no longer in memory."""
         self.session = session
+        self.layers = LayerTimes(session, reading)
         self.stepped = told(session, "steps")
         """Whether the session's source tells steps."""
         self.chunks: dict[int, ChunkLane] = {}
@@ -226,6 +230,15 @@ class TimelineModel:
             return i + min(max((x - float(starts[i])) / max(float(ends[i] - starts[i]), 1.0), 0.0), 1.0)
         i = min(max(int(x), 0), self.n - 1)
         return float(starts[i]) + min(max(x - i, 0.0), 1.0) * float(ends[i] - starts[i])
+
+    def times_at(self, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Moments in ns of places on the axis of steps."""
+        if self.n == 0:
+            return steps
+        starts, ends = (self.session.steps[name][: self.n].astype(np.float64) for name in ("start_ns", "end_ns"))
+        i = np.clip(steps.astype(np.int64), 0, self.n - 1)
+        moments: NDArray[np.float64] = starts[i] + np.clip(steps - i, 0.0, 1.0) * (ends[i] - starts[i])
+        return moments
 
     # --- densities, a column a pixel --------------------------------------------------------------------------------
 

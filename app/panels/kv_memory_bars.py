@@ -78,7 +78,8 @@ class LayerBars(HoverWidget[int]):
 
     def rows_top(self) -> float:
         """The y coordinate at which the first layer's row begins, under the sentence and the headings."""
-        return self._sentence_height() + caption_height() + 2 * GRID
+        lines = max((row for row, _, _ in self.legend_places()), default=0) + 1
+        return self._sentence_height() + lines * caption_height() + 2 * GRID
 
     def _sentence_height(self) -> float:
         """Height of the sentence, wrapped to the width of the widget."""
@@ -133,8 +134,10 @@ class LayerBars(HoverWidget[int]):
             columns = self.columns()
             self._draw_heading(painter, columns)
             left, right = float(GUTTER), columns[0][1] - GRID
+            top, height = self.rows_top(), self.row_height()
             for layer, one in enumerate(self.layers):
-                self._draw_row(painter, layer, one, left, right, columns)
+                area = QRectF(left, top + layer * height, max(right - left, 1), height)
+                self._draw_row(painter, layer, one, area, columns)
         elif self.sentence:
             painter.setPen(QColor(colours.text))
             painter.drawText(self.rect().adjusted(12, 4, -12, -4), Qt.TextFlag.TextWordWrap, self.sentence)
@@ -150,27 +153,39 @@ class LayerBars(HoverWidget[int]):
             y += height
         painter.setPen(QColor(colours.muted))
         painter.drawText(QRectF(3 * GRID, y, GUTTER, line), Qt.AlignmentFlag.AlignVCenter, self.tr("layer"))
-        self._draw_legend(painter, y, columns[0][1] if columns else float(self.width()))
+        self._draw_legend(painter, y)
         painter.setPen(QColor(colours.muted))
         for heading, left, width in columns:
             area = QRectF(left, y, width - 2 * GRID, line)
             painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, heading)
 
-    def _draw_legend(self, painter: QPainter, y: float, right: float) -> None:
-        """Draw the legend of the classes of memory in the bars, as many entries as fit."""
+    def legend_places(self) -> list[tuple[int, float, str]]:
+        """(line, x, class) of each class of memory in the bars; the first line ends where the headings begin."""
         if self.hypothetical or not self.layers:
-            return
-        line, x = caption_height(), float(GUTTER)
+            return []
+        metrics, line = QFontMetricsF(ui_font(CAPTION_SCALE)), caption_height()
+        columns = self.columns()
+        right = columns[0][1] if columns else float(self.width())
+        found: list[tuple[int, float, str]] = []
+        row, x = 0, float(GUTTER)
         for name, _ in self.layers[0].classes():
-            label = self.class_name(name)
-            width = line + painter.fontMetrics().horizontalAdvance(label) + 2 * GRID
-            if x + width > right:
-                return
-            swatch = QRectF(x, y + 3, line - 6, line - 6)
-            self._fill(painter, name, swatch)
-            painter.setPen(QColor(theme().muted))
-            painter.drawText(QRectF(x + line - GRID, y, width, line), Qt.AlignmentFlag.AlignVCenter, label)
+            width = line + metrics.horizontalAdvance(self.class_name(name)) + 2 * GRID
+            if x + width > right and (row == 0 or x > GUTTER):
+                row, x, right = row + 1, float(GUTTER), float(self.width())
+            found.append((row, x, name))
             x += width
+        return found
+
+    def _draw_legend(self, painter: QPainter, y: float) -> None:
+        """Draw the legend of the classes of memory in the bars, in as many lines as it needs."""
+        line = caption_height()
+        for row, x, name in self.legend_places():
+            top = y + row * line
+            label = self.class_name(name)
+            self._fill(painter, name, QRectF(x, top + 3, line - 6, line - 6))
+            painter.setPen(QColor(theme().muted))
+            width = painter.fontMetrics().horizontalAdvance(label) + 2 * GRID
+            painter.drawText(QRectF(x + line - GRID, top, width, line), Qt.AlignmentFlag.AlignVCenter, label)
 
     def class_name(self, name: str) -> str:
         """The name of a class of memory on the screen."""
@@ -203,17 +218,16 @@ class LayerBars(HoverWidget[int]):
                     painter.fillRect(area, QColor(blend(outline, colours.panel, 0.5)))
 
     def _draw_row(
-        self, painter: QPainter, layer: int, one: LayerKv, left: float, right: float,
-        columns: list[tuple[str, float, float]],
-    ) -> None:  # fmt: skip
-        colours, line, height = theme(), caption_height(), self.row_height()
-        top = self.rows_top() + layer * height
+        self, painter: QPainter, layer: int, one: LayerKv, area: QRectF, columns: list[tuple[str, float, float]]
+    ) -> None:
+        """Draw one layer: its bar in `area`, its number to the left, its figures in the columns to the right."""
+        colours, line, top, height = theme(), caption_height(), area.top(), area.height()
         if layer in (self.selected, self.hovered):
             shade = QColor(colours.accent)
             shade.setAlpha(44 if layer == self.selected else 22)
             painter.fillRect(QRectF(0, top, self.width(), height), shade)
         inset = 3 if height >= 14 else (1 if height >= 4 else 0)
-        box = QRectF(left, top + inset, max(right - left, 1), max(height - 2 * inset, 1))
+        box = QRectF(area.left(), top + inset, area.width(), max(height - 2 * inset, 1))
         self._draw_bar(painter, one, box)
         every = max(1, -int(-line // max(height, 0.1)))
         if layer % every:

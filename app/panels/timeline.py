@@ -16,6 +16,7 @@ from app.models.timeline import TimelineModel
 from app.panels.base import Panel, PanelContext
 from app.panels.passes import passes_words
 from app.panels.timeline_canvas import TimelineCanvas
+from app.panels.timeline_menu import LaneMenu
 from app.widgets.line_chart import GUTTER
 from app.widgets.plain import plain
 from engine.figures.metrics import run_wall_s, timeline_figures
@@ -48,6 +49,12 @@ class TimelinePanel(Panel):
         self.follow_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.follow_button.clicked.connect(self.canvas.follow_by_hand)
         self.follow_button.hide()
+        self.lane_menu = LaneMenu(lambda: self.canvas.rows.choice, self)
+        self.lane_menu.chosen.connect(self.canvas.choose_lanes)
+        self.lane_menu.layers_chosen.connect(self.canvas.show_layers)
+        self.lane_menu.hide()
+        self._offers_lanes = False
+        self._layers = self.reading()
         self.canvas.following.connect(self._on_following)
         self.canvas.axis_changed.connect(self._on_axis)
         self.setFocusProxy(self.canvas)
@@ -101,17 +108,21 @@ class TimelinePanel(Panel):
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
-        self.canvas.show_model(TimelineModel(session) if session is not None else None)
+        self.canvas.show_model(TimelineModel(session, self._layers) if session is not None else None)
         self.axis_button.setVisible(session is None or told(session, "steps"))
 
     def refresh(self) -> None:
         self.canvas.advance()
+        model = self.canvas.model
+        if model is not None:
+            self._offers_lanes = self.lane_menu.offer(len(model.session.requests), model.layers.recorded)
+            self._place_buttons()
 
     def select(self, selected: Selected) -> None:
         self.canvas.select(selected)
 
     def restyle(self) -> None:
-        for button in (self.axis_button, self.follow_button):
+        for button in (self.axis_button, self.follow_button, self.lane_menu):
             button.setFont(ui_font(CAPTION_SCALE))
         self._place_buttons()
         self.canvas.update()
@@ -177,11 +188,16 @@ class TimelinePanel(Panel):
         self._place_buttons()
 
     def _place_buttons(self) -> None:
-        axis = self.canvas.lanes().axis
+        lanes = self.canvas.lanes()
+        axis = lanes.axis
         self.axis_button.setGeometry(2, 2, GUTTER - 3 * GRID, int(axis.height()) - 2)
         size = self.follow_button.sizeHint()
         self.follow_button.resize(size)
         self.follow_button.move(self.width() - size.width() - 5 * GRID, self.height() - size.height() - 2 * GRID)
+        beside = lanes.legend if lanes.legend.height() else lanes.note
+        self.lane_menu.setGeometry(2, int(beside.top()) + 2, GUTTER - 3 * GRID, int(axis.height()) - 4)
+        self.lane_menu.setVisible(self._offers_lanes and beside.height() > 0)
+        self.lane_menu.raise_()
         self.axis_button.raise_()
         self.follow_button.raise_()
 

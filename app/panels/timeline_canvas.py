@@ -13,20 +13,24 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QScrollBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.selection import Look, Selected, Selection
 from app.core.subject import is_in_step
 from app.look.theme import GRID, theme
 from app.models.axis_view import AxisView
 from app.models.looking import Looker, look_of, show_look
+from app.models.request_lanes import LaneChoice
 from app.models.timeline import Axis, TimelineModel
 from app.panels import timeline_hits as hits
 from app.panels import timeline_paint as drawing
 from app.panels.timeline_chunks import token_span
 from app.panels.timeline_hits import Hit
-from app.panels.timeline_lanes import Lanes, lanes_in
+from app.panels.timeline_lanes import Content, Lanes, lanes_in, with_rows
+from app.panels.timeline_layers import piece_at, span_of
+from app.panels.timeline_legend import draw_legend, legend_entries, lines_of
 from app.panels.timeline_picture import draw_timeline
+from app.panels.timeline_rows import RequestRows
 from app.panels.timeline_walk import next_request, next_token
 from app.widgets.axis_chart import AxisChart
 from app.widgets.focus import claims_key, frame_focus
@@ -37,6 +41,8 @@ NEWEST_STEPS: Final = 48
 ZOOM: Final = 1.25
 SHORTEST: Final[dict[Axis, float]] = {"time": 2000.0, "steps": 1.0}
 """The smallest span of the view by axis: 2 µs (in ns), or one step."""
+SHORTEST_STEP: Final = 1e-3
+"""The smallest span of an axis of steps where layers were timed."""
 KEYS: Final = frozenset(
     {
         Qt.Key.Key_W, Qt.Key.Key_A, Qt.Key.Key_S, Qt.Key.Key_D, Qt.Key.Key_F, Qt.Key.Key_L,
@@ -62,12 +68,12 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.model: TimelineModel | None = None
         self.axis: Axis = "time"
         self.selected = Selected()
+        self.layers_wanted = True
+        """Whether the layers of steps are shown where they were timed."""
         self.looker = self._history = Looker(selection, "timeline", lambda: look_of(self.view, self.axis), self._look)
         self._framed: tuple[float, float] | None = None
-        self._scroll = QScrollBar(Qt.Orientation.Vertical, self)
-        self._scroll.setAccessibleName(self.tr("Scroll the requests"))
-        self._scroll.valueChanged.connect(self.update)
-        self._scroll.hide()
+        self.rows = RequestRows(self, self._rows_moved)
+        self.rows.scroll.setAccessibleName(self.tr("Scroll the requests"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(240, 120)
@@ -87,13 +93,14 @@ class TimelineCanvas(AxisChart[QPointF]):
             self.model = None
             self._change_axis("time")
         self.model = model
-        self.view = AxisView(shortest=SHORTEST[self.axis])
+        self.rows.forget()
+        self.view = AxisView(shortest=self._shortest(self.axis))
         if model is not None:
             model.update()
             self.view.advance(*model.extent(self.axis))
             if model.size <= NEWEST_STEPS:
                 self.follow()
-        self._place_scroll()
+        self.arrange()
         self.update()
 
     def advance(self) -> None:
@@ -104,10 +111,33 @@ class TimelineCanvas(AxisChart[QPointF]):
         if not self.model.update() and n_before:
             return
         if self.view.mode == "follow" and n_before < NEWEST_STEPS:
-            self.follow()
+            self._pin_newest()
         else:
             self.view.advance(*self.model.extent(self.axis))
-        self._place_scroll()
+        self.arrange()
+        self.update()
+
+    def arrange(self) -> None:
+        """Arrange the rows of requests for the present data, selection and size."""
+        if self.model is None:
+            return
+        live = self.rows.is_away
+        self.rows.arrange(self.model, self._frame().fits(), self.selected.request)
+        self.rows.place(self.lanes())
+        if live != self.rows.is_away:
+            self._tell_following()
+
+    def choose_lanes(self, choice: LaneChoice) -> None:
+        """Show the requests in another order, or grouped otherwise."""
+        self.rows.choose(choice)
+        self.arrange()
+        self._tell_following()
+        self.update()
+
+    def show_layers(self, shown: bool) -> None:
+        """Show or hide the lane of layers, where the session has their times."""
+        self.layers_wanted = shown
+        self.arrange()
         self.update()
 
     def set_axis(self, axis: Axis) -> None:
@@ -119,7 +149,7 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def _change_axis(self, axis: Axis) -> None:
         old, self.axis = self.axis, axis
-        self.view.shortest = SHORTEST[axis]
+        self.view.shortest = self._shortest(axis)
         if self.model is not None:
             lo, hi = (self.model.convert(x, old, axis) for x in (self.view.lo, self.view.hi))
             mode = self.view.mode
@@ -131,7 +161,14 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.update()
 
     def follow(self) -> None:
-        """Keep the newest steps in view."""
+        """Keep the newest steps and the requests that run in view."""
+        self._pin_newest()
+        self.rows.follow()
+        self._tell_following()
+        self.update()
+
+    def _pin_newest(self) -> None:
+        """Show the newest steps, and from now on those that follow."""
         if self.model is not None:
             first, last = self.model.extent(self.axis)
             self.view.advance(first, last)
@@ -139,8 +176,6 @@ class TimelineCanvas(AxisChart[QPointF]):
             if self.model.size > NEWEST_STEPS:
                 start = self.model.newest(self.axis, NEWEST_STEPS)
             self.view.follow(max(last - start, self.view.shortest))
-        self.following.emit(True)
-        self.update()
 
     def follow_by_hand(self) -> None:
         """Follow on the user's command; back returns to the view before."""
@@ -165,8 +200,14 @@ class TimelineCanvas(AxisChart[QPointF]):
         moved = selected.step is not None and selected.step != self.selected.step
         if self.model is not None and not self.model.stepped:
             moved = selected.token is not None and selected.token != self.selected.token
+        chosen, token = self.selected.request, self.selected.token
         self.selected = selected
         self._framed = None
+        asked = selected.request is not None and (chosen, token) != (selected.request, selected.token)
+        if asked or chosen != selected.request:
+            self.arrange()
+        if asked and selected.request is not None:
+            self.rows.reveal(selected.request)
         if not self._history.follow(selected) and self.model is not None:
             if ranged:
                 self._reveal_range()
@@ -200,14 +241,23 @@ class TimelineCanvas(AxisChart[QPointF]):
         )
 
     def moved_by_hand(self) -> None:
-        self.following.emit(self.view.mode != "free")
+        self._tell_following()
         self.update()
+
+    def _rows_moved(self) -> None:
+        self._tell_following()
+        self.update()
+
+    def _tell_following(self) -> None:
+        """Say whether the newest steps stay in view, and with them the requests that run."""
+        self.following.emit(self.view.mode != "free" and not self.rows.is_away)
 
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def plot_box(self) -> QRectF:
         """The rectangle of the plot, between the names of the lanes and the scroll bar."""
-        right = self._scroll.width() if self._scroll.isVisibleTo(self) else 2 * GRID
+        scroll = self.rows.scroll
+        right = scroll.width() if scroll.isVisibleTo(self) else 2 * GRID
         return QRectF(GUTTER, 0, max(float(self.width() - GUTTER - right), 1.0), self.height())
 
     def scene(self) -> drawing.Scene | None:
@@ -221,32 +271,29 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def lanes(self) -> Lanes:
         """The rectangles of the lanes for the current size and session."""
-        session = self.model.session if self.model is not None else None
-        requests, marks = (len(session.requests), bool(session.marks)) if session is not None else (0, False)
-        drafts = self.model is not None and self.model.speculates
-        stepped = self.model is None or self.model.stepped
-        return lanes_in(float(self.width()), float(self.height()), requests, marks, drafts, stepped)
+        return with_rows(self._frame(), self.rows.shown, self.rows.at_once)
+
+    def _frame(self) -> Lanes:
+        """The rectangles of the lanes, the requests without rows."""
+        width, height, model = float(self.width()), float(self.height()), self.model
+        if model is None:
+            return lanes_in(width, height, Content())
+        layers = self.layers_wanted and model.layers.recorded
+        rows = lines_of(legend_entries(model, layers), self.plot_box().width())
+        content = Content(len(model.session.marks), model.speculates, model.stepped, layers, rows)
+        return lanes_in(width, height, content)
 
     def request_box(self, index: int) -> QRectF:
-        """The lane of the index-th request at the current scroll position."""
-        return self.lanes().request_box(index, self._scroll.value())
+        """The index-th row of the requests at the current scroll position."""
+        return self.lanes().row_box(self.rows.shown.rows[index], self.rows.scrolled)
 
-    def _place_scroll(self) -> None:
-        lanes = self.lanes()
-        n = len(self.model.session.requests) if self.model is not None else 0
-        hidden = int(n * lanes.request_height - lanes.requests.height())
-        self._scroll.setVisible(hidden > 0)
-        if hidden > 0:
-            width = self._scroll.sizeHint().width()
-            self._scroll.setGeometry(
-                self.width() - width, int(lanes.requests.top()), width, int(lanes.requests.height())
-            )
-            self._scroll.setPageStep(int(lanes.requests.height()))
-            self._scroll.setSingleStep(int(lanes.request_height))
-        self._scroll.setMaximum(max(hidden, 0))
+    def _shortest(self, axis: Axis) -> float:
+        """The shortest span of the view; where layers were timed, so short that one of them fills it on either axis."""
+        layered = self.model is not None and self.model.layers.recorded
+        return SHORTEST_STEP if axis == "steps" and layered else SHORTEST[axis]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._place_scroll()
+        self.arrange()
         super().resizeEvent(event)
 
     # --- drawing ----------------------------------------------------------------------------------------------------
@@ -254,7 +301,11 @@ class TimelineCanvas(AxisChart[QPointF]):
     def paint(self, painter: QPainter) -> None:
         scene = self.scene()
         if scene is not None and not scene.model.is_empty:
-            draw_timeline(painter, scene, self.lanes(), self.selected, self._scroll.value())
+            lanes = self.lanes()
+            draw_timeline(painter, scene, lanes, self.rows.shown, self.selected, self.rows.scrolled)
+            if lanes.legend.height():
+                entries = legend_entries(scene.model, lanes.layers.height() > 0)
+                draw_legend(painter, entries, scene.left, scene.width, lanes.legend)
         frame_focus(self, painter)
 
     # --- finding ----------------------------------------------------------------------------------------------------
@@ -264,14 +315,14 @@ class TimelineCanvas(AxisChart[QPointF]):
         scene = self.scene()
         if scene is None or scene.model.is_empty:
             return Hit()
-        return hits.hit(scene, self.lanes(), self._scroll.value(), place)
+        return hits.hit(scene, self.lanes(), self.rows.shown, self.rows.scrolled, place)
 
     def tooltip(self, place: QPointF) -> str:
         """The tool tip of a point of the widget; "" where nothing is drawn."""
         scene = self.scene()
         if scene is None or scene.model.is_empty:
             return ""
-        return hits.tooltip(scene, self.lanes(), self._scroll.value(), place)
+        return hits.tooltip(scene, self.lanes(), self.rows.shown, self.rows.scrolled, place)
 
     # --- pointer ----------------------------------------------------------------------------------------------------
 
@@ -282,8 +333,8 @@ class TimelineCanvas(AxisChart[QPointF]):
         turn, modifiers = event.angleDelta(), event.modifiers()
         if modifiers & Qt.KeyboardModifier.ShiftModifier or abs(turn.x()) > abs(turn.y()):
             self.pan(-(turn.x() or turn.y()) / 2 / scene.width * self.view.span)
-        elif modifiers & Qt.KeyboardModifier.AltModifier:
-            self._scroll.setValue(self._scroll.value() - (turn.y() or turn.x()) // 3)
+        elif modifiers & Qt.KeyboardModifier.AltModifier or self._is_beside(event.position()):
+            self.rows.scroll_by(-(turn.y() or turn.x()) // 3)
         else:
             self.zoom(ZOOM ** (-turn.y() / 120), scene.value(event.position().x()))
         event.accept()
@@ -296,6 +347,11 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def pick(self, place: QPointF) -> None:
         hit = self.hit(place)
+        if hit.group is not None:
+            self.rows.fold(hit.group)
+            self.arrange()
+            self._rows_moved()
+            return
         changes: dict[str, object] = {}
         if hit.request is not None:
             changes["request"] = hit.request
@@ -303,6 +359,8 @@ class TimelineCanvas(AxisChart[QPointF]):
         if hit.step is not None or hit.token is not None:
             changes["step"] = None if elsewhere else hit.step  # a click on the lane of a request is about the request
             changes["token"] = hit.token
+        if hit.layer is not None:
+            changes["layer"] = hit.layer
         if changes:
             self.selection.change(**changes)
 
@@ -313,7 +371,22 @@ class TimelineCanvas(AxisChart[QPointF]):
         return not is_in_step(self.model.session, hit.request, hit.step)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.frame()
+        """Frame the layer under the pointer, else the selection; a group folds and unfolds at each press."""
+        scene = self.scene()
+        piece = None if scene is None else piece_at(scene, self.lanes().layers, event.position())
+        span = None if scene is None or piece is None else span_of(scene, piece)
+        if span is not None:
+            with self.by_hand():
+                self.view.show(*span, margin=0.1)
+            self.moved_by_hand()
+        elif self.hit(event.position()).group is not None:
+            self.mousePressEvent(event)
+        else:
+            self.frame()
+
+    def _is_beside(self, place: QPointF) -> bool:
+        """Whether a point is among the names of the requests, where the wheel scrolls them."""
+        return place.x() < GUTTER and self.lanes().requests.contains(place) and self.rows.scroll.maximum() > 0
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
@@ -353,16 +426,11 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def _walk_requests(self, model: TimelineModel, by: int) -> None:
         """Select the request above (-1) or below (1), and scroll to it."""
-        if not model.session.requests:
-            return
-        place, changes = next_request(model, self.selected, by)
-        self.selection.change(**changes)
-        lanes = self.lanes()
-        box, area = lanes.request_box(place, self._scroll.value()), lanes.requests
-        if box.top() < area.top():
-            self._scroll.setValue(self._scroll.value() - int(area.top() - box.top()))
-        elif box.bottom() > area.bottom():
-            self._scroll.setValue(self._scroll.value() + int(box.bottom() - area.bottom()) + GRID)
+        lanes = self.rows.shown.shown or tuple(model.session.requests)
+        if lanes:
+            request, changes = next_request(model, lanes, self.selected, by)
+            self.selection.change(**changes)
+            self.rows.reveal(request)
 
     def _reveal_range(self) -> None:
         span = self._selected_span()

@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
 
-from app.look.theme import CAPTION_SCALE, GRID, mono_font, ui_font
+from app.look.theme import CAPTION_SCALE, mono_font, ui_font
 from app.look.units import count, seconds, visible_token
 from app.models.timeline import TimelineModel
 from app.panels.timeline_paint import Scene, text_in
@@ -48,19 +48,6 @@ def draw_no_steps(painter: QPainter, scene: Scene, box: QRectF) -> None:
     painter.setFont(ui_font(CAPTION_SCALE))
     painter.setPen(QColor(scene.colours.muted))
     text_in(painter, box, not_told(), scene.colours.window)
-
-
-def draw_chunk_legend(painter: QPainter, scene: Scene, box: QRectF) -> None:
-    """Say what a mark is, as far as there is room beside the Follow button."""
-    painter.setFont(ui_font(CAPTION_SCALE))
-    metrics = QFontMetricsF(painter.font())
-    words = QCoreApplication.translate("TimelineCanvas", "a mark: tokens that our client received at one moment")
-    painter.fillRect(QRectF(scene.left, box.center().y() - 6, MARK, 12), QColor(scene.colours.muted))
-    painter.setPen(QColor(scene.colours.muted))
-    room = scene.width - 24 * GRID - MARK - GRID
-    baseline = box.center().y() + (metrics.ascent() - metrics.descent()) / 2
-    shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, room)
-    painter.drawText(QPointF(scene.left + MARK + GRID, baseline), shown)
 
 
 def draw_stream(painter: QPainter, scene: Scene, box: QRectF, request: RecordedRequest, chosen: int | None) -> None:

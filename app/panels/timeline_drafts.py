@@ -65,31 +65,6 @@ def _draw_density(painter: QPainter, scene: Scene, box: QRectF) -> None:
     painter.drawImage(QPointF(scene.left, box.top()), image(picture, scene.ratio))
 
 
-def draw_drafts_legend(painter: QPainter, scene: Scene, box: QRectF, left: float) -> None:
-    """Draw the legend of accepted and rejected drafts from `left` on, as far as there is room."""
-    translate = QCoreApplication.translate
-    painter.setFont(ui_font(CAPTION_SCALE))
-    metrics = QFontMetricsF(painter.font())
-    side = metrics.height() - 4
-    names = (
-        (translate("Timeline", "draft accepted"), "new", Qt.BrushStyle.SolidPattern),
-        (translate("Timeline", "draft rejected"), "rejected", Qt.BrushStyle.DiagCrossPattern),
-    )
-    for name, position, pattern in names:
-        width = side + GRID + metrics.horizontalAdvance(name)
-        if left + width > scene.left + scene.width - 24 * GRID:  # room for the Follow button
-            return
-        mark = QRectF(left, box.center().y() - side / 2, side, side)
-        colour = QColor(scene.colours.positions[position])
-        painter.fillRect(mark, QBrush(colour, pattern))
-        painter.setPen(colour)
-        painter.drawRect(mark)
-        painter.setPen(QColor(scene.colours.muted))
-        baseline = box.center().y() + (metrics.ascent() - metrics.descent()) / 2
-        painter.drawText(QPointF(left + side + GRID, baseline), name)
-        left += width + 4 * GRID
-
-
 def drafts_text(model: TimelineModel, step: int) -> str:
     """The tool tip of a step's drafts: how many were accepted and rejected; "" without drafts."""
     proposed, accepted = (int(n) for n in np.diff(model.draft_sums(np.array([step, step + 1])), axis=0)[0])

@@ -1,21 +1,27 @@
-"""Finds what is at a point of the timeline: a step, a token, a request, or the drafts of a step."""
+"""Finds what is at a point of the timeline: a step, a layer, a token, a request, a group, or the drafts of a step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, QRectF
 
-from app.models.timeline import TimelineModel
+from app.look.theme import GRID
+from app.models.request_lanes import RequestLanes, Row, State
 from app.panels.timeline_chunks import token_at
 from app.panels.timeline_drafts import drafts_text
+from app.panels.timeline_groups import group_text
 from app.panels.timeline_lanes import Lanes
-from app.panels.timeline_paint import Scene, marks_near
+from app.panels.timeline_layers import layers_words, piece_at, piece_text
+from app.panels.timeline_legend import legend_entries
+from app.panels.timeline_marks import marks_near
+from app.panels.timeline_paint import Scene
 from app.panels.timeline_pauses import pause_at
 from app.panels.timeline_requests import token_cells
-from app.panels.timeline_text import request_text, step_text, token_text
+from app.panels.timeline_text import host_words, request_text, step_text, token_text
 from app.panels.untold import why_untold
+from engine.figures.told import told
 
 NEAR: Final = 4
 """A mark is found up to this many pixels to its left or right."""
@@ -23,23 +29,30 @@ NEAR: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """The step, token (row of Session.tokens) and request (id) at a point; None for each that is not there."""
+    """The step, token (row of Session.tokens), request (id), layer and group at a point; None for each not there."""
 
     step: int | None = None
     token: int | None = None
     request: int | None = None
+    layer: int | None = None
+    group: State | None = None
 
 
-def hit(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> Hit:
-    """What is at a point of the picture, where the requests are scrolled by `scrolled` pixels."""
-    request = _request_at(scene.model, lanes, scrolled, place)
+def hit(scene: Scene, lanes: Lanes, shown: RequestLanes, scrolled: int, place: QPointF) -> Hit:
+    """What is at a point of the picture, where the rows of requests are scrolled by `scrolled` pixels."""
+    row = _row_at(lanes, shown, scrolled, place)
+    if row is not None and row.group is not None:
+        return Hit(group=row.group)
+    request = None if row is None else row.request
     if not scene.model.stepped:
-        return Hit(token=_token_at(scene, lanes, scrolled, place, request), request=request)
+        token = None if row is None else _token_at(scene, lanes.row_box(row, scrolled), place, request)
+        return Hit(token=token, request=request)
     if place.x() < scene.left or place.x() > scene.left + scene.width:
         return Hit(request=request)
     step = _step_near(scene, place.x())
     if request is None or step is None or request not in scene.model.lanes:
-        return Hit(step, None, request)
+        piece = piece_at(scene, lanes.layers, place)
+        return Hit(step, None, request, None if piece is None else piece.layer)
     cells = [cell for cell in token_cells(scene, request, step, step + 1) if cell[0] >= 0]
     if not cells:
         return Hit(step, None, request)
@@ -47,16 +60,20 @@ def hit(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> Hit:
     return Hit(step, token, request)
 
 
-def tooltip(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> str:
+def tooltip(scene: Scene, lanes: Lanes, shown: RequestLanes, scrolled: int, place: QPointF) -> str:
     """The tool tip of a point of the picture; "" where nothing is."""
     model = scene.model
-    found = hit(scene, lanes, scrolled, place)
+    found = hit(scene, lanes, shown, scrolled, place)
     if lanes.marks.contains(place):
-        return "\n".join(marks_near(scene, place.x(), NEAR))
+        return "\n".join(marks_near(scene, lanes.marks, place, NEAR))
+    if found.group is not None:
+        return group_text(scene, shown, found.group, place.x())
     if found.token is not None:
         return token_text(model, found.token)
     if found.request is not None:
         return request_text(model.session, found.request, int(model.extent("time")[1]))
+    if lanes.legend.contains(place):
+        return "\n".join(entry.words for entry in legend_entries(model, lanes.layers.height() > 0))
     return "" if place.y() <= lanes.axis.bottom() else _tip_beside_requests(scene, lanes, place, found.step)
 
 
@@ -65,26 +82,33 @@ def _tip_beside_requests(scene: Scene, lanes: Lanes, place: QPointF, step: int |
     model = scene.model
     if lanes.host.contains(place) and not model.stepped:
         return why_untold(model.session, "steps")
+    if lanes.host.contains(place) and place.x() < scene.left:
+        return host_words()
+    if lanes.layers.contains(place):
+        piece = piece_at(scene, lanes.layers, place)
+        return layers_words() if piece is None else piece_text(scene, piece)
     if step is None:
         return pause_at(scene, place.x(), 0.0)
     drafts = drafts_text(model, step) if lanes.drafts.contains(place) else ""
-    return drafts or step_text(model, step)
+    if drafts or not lanes.host.contains(place) or scene.dense:
+        return drafts or step_text(model, step)
+    return f"{step_text(model, step)}\n{host_words()}" if told(model.session, "phases") else step_text(model, step)
 
 
-def _request_at(model: TimelineModel, lanes: Lanes, scrolled: int, place: QPointF) -> int | None:
+def _row_at(lanes: Lanes, shown: RequestLanes, scrolled: int, place: QPointF) -> Row | None:
+    """The row of a group or a request at a point."""
     if not lanes.requests.contains(place):
         return None
-    index = int((place.y() - lanes.requests.top() + scrolled) // lanes.request_height)
-    ids = list(model.session.requests)
-    return ids[index] if index < len(ids) else None
+    return next(
+        (row for row in shown.rows if lanes.row_box(row, scrolled).adjusted(0, 0, 0, GRID).contains(place)), None
+    )
 
 
-def _token_at(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF, request: int | None) -> int | None:
+def _token_at(scene: Scene, box: QRectF, place: QPointF, request: int | None) -> int | None:
     """The token at a point of a request's lane, where no steps are told."""
     if request is None or not scene.left <= place.x() <= scene.left + scene.width:
         return None
-    index = list(scene.model.session.requests).index(request)
-    return token_at(scene, lanes.request_box(index, scrolled), request, place)
+    return token_at(scene, box, request, place)
 
 
 def _step_near(scene: Scene, x: float) -> int | None:

@@ -12,7 +12,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from app.look.theme import CAPTION_SCALE, GRID, Theme, ui_font
-from app.look.units import MOST_OF_TOKEN, cut, name_of, percent, seconds
+from app.look.units import percent, seconds
 from app.models.ticks import round_ticks
 from app.models.timeline import BAND_OF, BANDS, Axis, TimelineModel
 from app.widgets.pixels import blend, image, stacked_columns
@@ -22,8 +22,6 @@ CELL_PIXELS: Final = 3.0
 """Mean width of a step in pixels from which bars and tokens are drawn one by one."""
 PHASE_PIXELS: Final = 28.0
 """Mean width in pixels of the steps in view from which a step's phases are side by side; below it they are stacked."""
-MOST_NAMED: Final = 12
-"""Most marks at one point that are listed by name."""
 GAP_PIXELS: Final = 48.0
 """Width of an idle gap in pixels from which its length is written into it."""
 
@@ -223,69 +221,6 @@ def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str)
             _draw_stack(painter, scene.model.device_band_ns(step), bar, colours)
         painter.setPen(QColor(scene.colours.text))
         text_in(painter, QRectF(left, box.top(), width, box.height()), percent(part), scene.colours.panel)
-
-
-def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str], untimed: str) -> float:
-    """Draw the colours of the host lane with their names, as many as fit; returns the left edge of the next entry.
-
-    If no phases were timed, the text `untimed` replaces the only name.
-    """
-    painter.setFont(ui_font(CAPTION_SCALE))
-    metrics = QFontMetricsF(painter.font())
-    side = metrics.height() - 4
-    x = scene.left
-    for band in bands:
-        name = untimed or band
-        width = side + GRID + metrics.horizontalAdvance(name)
-        if x + width > scene.left + scene.width - 24 * GRID:  # room for the Follow button
-            break
-        painter.fillRect(QRectF(x, box.center().y() - side / 2, side, side), QColor(scene.colours.groups[band]))
-        painter.setPen(QColor(scene.colours.muted))
-        baseline = box.center().y() + (metrics.ascent() - metrics.descent()) / 2
-        painter.drawText(QPointF(x + side + GRID, baseline), name)
-        x += width + 4 * GRID
-    return x
-
-
-def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> None:
-    """Draw a line per mark, at most one per pixel column, with its label where it fits.
-
-    Where several marks share a column, the label is that of the last one with the number of the others.
-    """
-    painter.setFont(ui_font(CAPTION_SCALE))
-    metrics = QFontMetricsF(painter.font())
-    columns: dict[int, list[str]] = {}
-    for mark in list(scene.model.session.marks):
-        x = round(scene.time_x(mark.t_ns))
-        if scene.left <= x <= scene.left + scene.width:
-            columns.setdefault(x, []).append(mark.label or mark.kind)
-    places = sorted(columns)
-    limit = scene.left + scene.width
-    for index, x in enumerate(places):
-        painter.setPen(QPen(QColor(scene.colours.warn), 1, Qt.PenStyle.DashLine))
-        painter.drawLine(QPointF(x, row.top()), QPointF(x, bottom))
-        labels = columns[x]
-        labels[-1] = name_of(labels[-1])
-        text = labels[0] if len(labels) == 1 else f"{labels[-1]} (+{len(labels) - 1})"
-        room = (places[index + 1] if index + 1 < len(places) else limit) - x - 2 * GRID
-        if index + 1 == len(places) and room < metrics.horizontalAdvance(text):
-            before = places[index - 1] if index else scene.left
-            if x - before - 2 * GRID >= metrics.horizontalAdvance(text):  # the last label may be left of its line
-                left = x - GRID - metrics.horizontalAdvance(text)
-                painter.drawText(QPointF(left, row.top() + metrics.ascent()), text)
-                continue
-        if room >= 24:
-            shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(QPointF(x + GRID, row.top() + metrics.ascent()), shown)
-
-
-def marks_near(scene: Scene, x: float, near: float) -> list[str]:
-    """Time and label of each mark within `near` pixels of `x`; after MOST_NAMED of them, how many more there are."""
-    found = [mark for mark in list(scene.model.session.marks) if abs(scene.time_x(mark.t_ns) - x) <= near]
-    lines = [
-        f"{seconds(mark.t_ns / 1e9)}: {cut(mark.label or mark.kind, MOST_OF_TOKEN)}" for mark in found[:MOST_NAMED]
-    ]
-    return lines if len(found) <= MOST_NAMED else [*lines, f"… +{len(found) - MOST_NAMED}"]
 
 
 def draw_range(painter: QPainter, scene: Scene, steps: tuple[int, int], top: float, bottom: float) -> None:

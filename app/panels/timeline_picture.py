@@ -7,44 +7,54 @@ from PySide6.QtGui import QColor, QPainter
 
 from app.core.selection import Selected
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
-from app.panels.timeline_chunks import draw_chunk_legend, draw_no_steps, draw_stream, steps_word
-from app.panels.timeline_drafts import draw_drafts, draw_drafts_legend
+from app.models.request_lanes import RequestLanes
+from app.panels.timeline_chunks import draw_no_steps, draw_stream, steps_word
+from app.panels.timeline_drafts import draw_drafts
+from app.panels.timeline_groups import draw_group, draw_note, note_words
 from app.panels.timeline_lanes import Lanes
+from app.panels.timeline_layers import draw_layers
+from app.panels.timeline_marks import draw_marks
 from app.panels.timeline_paint import (
     Scene,
     draw_axis,
     draw_device,
     draw_host,
-    draw_legend,
-    draw_marks,
     draw_range,
     draw_step,
 )
 from app.panels.timeline_pauses import draw_pauses
 from app.panels.timeline_requests import draw_request
 from app.widgets.line_chart import GUTTER
+from app.widgets.painted import caption_height
 from engine.figures.told import told
 
 
-def draw_timeline(painter: QPainter, scene: Scene, lanes: Lanes, selected: Selected, scrolled: int) -> None:
-    """Draw all lanes from the axis down, over them the selection, pauses and marks, and the legend below.
+def draw_timeline(
+    painter: QPainter, scene: Scene, lanes: Lanes, shown: RequestLanes, selected: Selected, scrolled: int
+) -> None:
+    """Draw all lanes from the axis down, over them the selection, pauses and marks.
 
-    The lanes of requests are scrolled by `scrolled` pixels.
+    The rows of requests are scrolled by `scrolled` pixels.
     """
-    requests = list(scene.model.session.requests.values())
-    bottom = lanes.requests.top() + min(len(requests) * lanes.request_height, lanes.requests.height())
+    bottom = lanes.requests.top() + min(lanes.rows_height(shown), lanes.requests.height())
     plot = QRectF(scene.left, 0, scene.width, lanes.legend.bottom())
     painter.save()
     painter.setClipRect(plot)
     draw_axis(painter, scene, lanes.axis, bottom)
     painter.restore()
-    _draw_steps(painter, scene, lanes, plot)
+    _draw_steps(painter, scene, lanes, plot, selected)
+    if lanes.note.height():
+        draw_note(painter, scene, lanes.note, note_words(shown, lanes, scrolled))
     painter.save()
     painter.setClipRect(lanes.requests)
-    first = int(scrolled // lanes.request_height)
-    last = int((scrolled + lanes.requests.height()) // lanes.request_height) + 1
-    for index, request in list(enumerate(requests))[first:last]:
-        _draw_request(painter, scene, lanes, lanes.request_box(index, scrolled), request.id, selected)
+    for row in shown.rows:
+        box = lanes.row_box(row, scrolled)
+        if not box.intersects(lanes.requests):
+            continue
+        if row.group is not None:
+            draw_group(painter, scene, box, shown, row.group)
+        elif row.request is not None:
+            _draw_request(painter, scene, lanes, box, row.request, selected)
     painter.restore()
     painter.setClipRect(plot)
     if selected.steps is not None:
@@ -54,15 +64,18 @@ def draw_timeline(painter: QPainter, scene: Scene, lanes: Lanes, selected: Selec
     draw_pauses(painter, scene, lanes.host.top(), bottom)
     draw_marks(painter, scene, lanes.marks, bottom)
     painter.setClipping(False)
-    if lanes.legend.height():
-        _draw_legend(painter, scene, lanes.legend)
 
 
-def _draw_steps(painter: QPainter, scene: Scene, lanes: Lanes, plot: QRectF) -> None:
-    """Draw the lanes of host, device and drafts; where no steps are told, one lane that says so."""
+def _draw_steps(painter: QPainter, scene: Scene, lanes: Lanes, plot: QRectF, selected: Selected) -> None:
+    """Draw the lanes of host, layers, device and drafts; where no steps are told, one lane that says so."""
     colours, stepped = scene.colours, scene.model.stepped
     translate = QCoreApplication.translate
-    names = [(lanes.host, translate("TimelineCanvas", "host")), (lanes.device, translate("TimelineCanvas", "device"))]
+    host = translate("TimelineCanvas", "host")
+    if lanes.host.height() >= 2 * caption_height():
+        host += "\n" + translate("TimelineCanvas", "(shares)")
+    names = [(lanes.host, host), (lanes.device, translate("TimelineCanvas", "device"))]
+    if lanes.layers.height():
+        names.append((lanes.layers, translate("TimelineCanvas", "layers")))
     if scene.model.speculates:
         names.append((lanes.drafts, translate("TimelineCanvas", "drafts")))
     for box, name in names if stepped else [(lanes.host, steps_word())]:
@@ -72,25 +85,14 @@ def _draw_steps(painter: QPainter, scene: Scene, lanes: Lanes, plot: QRectF) -> 
     painter.setClipRect(plot)
     if stepped:
         draw_host(painter, scene, lanes.host, translate("TimelineCanvas", "idle {}"))
+        if lanes.layers.height():
+            draw_layers(painter, scene, lanes.layers, selected)
         draw_device(painter, scene, lanes.device.intersected(plot), _no_device_time(scene))
     else:
         draw_no_steps(painter, scene, lanes.host.intersected(plot))
     if scene.model.speculates:
         draw_drafts(painter, scene, lanes.drafts)
     painter.restore()
-
-
-def _draw_legend(painter: QPainter, scene: Scene, box: QRectF) -> None:
-    if not scene.model.stepped:
-        draw_chunk_legend(painter, scene, box)
-        return
-    bands = scene.model.bands_present(*scene.visible())
-    untimed = QCoreApplication.translate("TimelineCanvas", "phases not timed; detail “phase” does")
-    if not told(scene.model.session, "phases"):
-        untimed = QCoreApplication.translate("TimelineCanvas", "phases: not told by this server")
-    right = draw_legend(painter, scene, box, bands, untimed if bands == ["other"] else "")
-    if scene.model.speculates:
-        draw_drafts_legend(painter, scene, box, right)
 
 
 def _draw_request(

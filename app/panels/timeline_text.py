@@ -118,6 +118,13 @@ def step_text(model: TimelineModel, step: int) -> str:
     return "\n".join(lines)
 
 
+def host_words() -> str:
+    """What the width of a colour in the lane of the host means."""
+    return QCoreApplication.translate(
+        "Timeline", "Colours: each group’s share of the step’s time over all layers, not the order in which it ran."
+    )
+
+
 def request_text(session: Session, request_id: int, end_ns: int) -> str:
     """The tool tip of a request's lane. `end_ns` is the end of the data, for a request that still waits.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.core.selection import Selected
 from app.models.timeline import Axis, TimelineModel, TokenLane
 
@@ -29,16 +31,19 @@ def next_token(
     return {"request": request, **_token(lane, place)}
 
 
-def next_request(model: TimelineModel, selected: Selected, by: int) -> tuple[int, dict[str, object]]:
-    """(index of the request `by` places below or, if negative, above; changes of the selection: it and a token of it).
+def next_request(
+    model: TimelineModel, lanes: Sequence[int], selected: Selected, by: int
+) -> tuple[int, dict[str, object]]:
+    """(the request whose lane is `by` places below or, if negative, above; changes of the selection: it and its token).
+
+    `lanes` are the requests that have a lane, from the top, at least one.
 
     The token is that of the selected step or the next one after it; without a step it is of the request's last step.
     Where no steps are told, it is the first one that came with the selected token or after it.
-    The session must have a request.
     """
-    ids = list(model.session.requests)
-    place = min(max(ids.index(selected.request) + by, 0), len(ids) - 1) if selected.request in ids else 0
-    request = ids[place]
+    known = selected.request in lanes
+    place = min(max(lanes.index(selected.request or 0) + by, 0), len(lanes) - 1) if known else 0
+    request = lanes[place]
     changes: dict[str, object] = {"request": request}
     lane = model.lanes.get(request)
     if lane is not None and len(lane.rows):
@@ -50,7 +55,7 @@ def next_request(model: TimelineModel, selected: Selected, by: int) -> tuple[int
             known = now is not None and now < len(times)
             nearest = model.chunks[request].tokens_by(int(times[now]) - 1) if known else len(lane.rows) - 1
         changes |= _token(lane, min(nearest, len(lane.rows) - 1))
-    return place, changes
+    return request, changes
 
 
 def _token(lane: TokenLane, place: int) -> dict[str, object]:

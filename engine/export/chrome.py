@@ -18,6 +18,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from engine.errors import SessionFileError
+from engine.export.chrome_layers import LAYER_PHASES, LAYERS, layer_slices, layered_steps
 from engine.export.readable import slice_name
 from engine.export.span import Span
 from engine.export.whole import replacing
@@ -32,9 +33,11 @@ from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, RecordedRe
 
 ENGINE, REQUESTS, DEVICE = 1, 2, 3
 """Process ids: the engine's lanes, the requests, the devices."""
-STEPS, PHASE_LANE, TOKENS, DEVICE_LANE, PAUSE_LANE = 1, 2, 3, 4, 5
+STEPS, PHASE_LANE, TOKENS, DEVICE_LANE, PAUSE_LANE, LAYER_LANE, LAYER_PHASE_LANE = 1, 2, 3, 4, 5, 6, 7
 """Thread ids inside the engine's process."""
+PHASES_NAME: Final = "phases (shares, not order)"
 CLASSES: Final = ("new", "recomputed", "padding", "rejected")
+LAYER_LANES: Final = ({"pid": ENGINE, "tid": LAYER_LANE}, {"pid": ENGINE, "tid": LAYER_PHASE_LANE})
 STEPS_AT_ONCE: Final = 4096
 BUSY_RATE: Final = "tokens/s while busy"
 """The counter of tokens over the time of each step alone; the rate of the run also counts the time between steps."""
@@ -85,7 +88,7 @@ def _metadata(span: Span) -> Iterator[Json]:
     for pid, name in ((ENGINE, f"engine: {session.meta.get('model', '')}"), (REQUESTS, "requests"), (DEVICE, device)):
         yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
         yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}
-    lanes = {STEPS: "steps", PHASE_LANE: "phases", TOKENS: "tokens"}
+    lanes = {STEPS: "steps", PHASE_LANE: PHASES_NAME, TOKENS: "tokens"}
     if not told(session, "phases"):
         del lanes[PHASE_LANE]
     if not told(session, "steps"):
@@ -94,6 +97,9 @@ def _metadata(span: Span) -> Iterator[Json]:
         lanes[DEVICE_LANE] = "device"
     if any(True for _ in _pauses(span)):
         lanes[PAUSE_LANE] = "pauses"
+    if layered := layered_steps(session):
+        more = f", first {layered} steps" if layered < len(session.steps) else ""
+        lanes |= {LAYER_LANE: LAYERS + more, LAYER_PHASE_LANE: LAYER_PHASES + more}
     for tid, name in lanes.items():
         yield {"ph": "M", "name": "thread_name", "pid": ENGINE, "tid": tid, "args": {"name": name}}
         yield {"ph": "M", "name": "thread_sort_index", "pid": ENGINE, "tid": tid, "args": {"sort_index": tid}}
@@ -111,6 +117,7 @@ def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
     classes = [name for name in CLASSES if column_told(session, f"positions_{name}")]
     phases_told, kv_told = told(session, "phases"), told(session, "kv")
     phases_us = phase_table_s(session, (first, last)) * 1e6
+    layered = layered_steps(session)
     of_tokens = session.tokens["step_id"]  # in order
     emitting = set(of_tokens[slice(*np.searchsorted(of_tokens, (first, last + 1)).tolist())].tolist())
     for row, step in enumerate(range(first, last + 1)):
@@ -129,6 +136,8 @@ def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
             yield {"ph": "s", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": STEPS, "ts": start_us}
         if phases_told:
             yield from _phases(phases_us[row], start_us, end_us)
+        if step < layered:
+            yield from layer_slices(session, step, LAYER_LANES)
         device_us = float(table["device_ns"][step]) / 1e3
         if device_us >= 0:
             yield {

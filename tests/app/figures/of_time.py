@@ -39,6 +39,9 @@ STEP: Final = (
     "device busy {of(step).device_s|seconds} ({of(step).device_s / of(step).wall_s|percent}) ●",
 )  # fmt: skip
 
+_OUTSIDE: Final = "of(step).phases_s[phase] - sum(one[phase] for one in of(step).phases_by_layer_s)"
+"""The time of a phase of a step that belongs to no layer."""
+
 TIMELINE: Final[Texts] = {
     "header": (
         "{info.timeline.steps|count} steps", "{info.timeline.tokens|count} tokens",
@@ -77,7 +80,12 @@ TIMELINE: Final[Texts] = {
         "{len(all.requests[request].token_ids)|count} generated",
         "waited {all.requests[request].waited_s|seconds} ●",
         "first token after {all.requests[request].ttft_s|seconds} ●",
+        "?step {=step}, layer {=layer}, {@phase}: {of(step).phases_by_layer_s[layer][phase]|seconds} ● "
+        "({of(step).phases_by_layer_s[layer][phase] / of(step).wall_s|percent} of the step ƒ)",
+        f"?step {{=step}}, {{@phase}}: {{{_OUTSIDE}|seconds}} ● "
+        f"({{({_OUTSIDE}) / of(step).wall_s|percent}} of the step ƒ)",
     ),
+    "_write": ("?layer {=layer}", "?{=layer}"),
 }  # fmt: skip
 
 _TABLE: Final = tuple(

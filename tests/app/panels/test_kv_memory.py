@@ -14,6 +14,7 @@ from app.panels.kv_memory import KvMemoryPanel
 from app.panels.kv_memory_bars import LayerKv
 from engine.session import schema
 from engine.session.store import Session
+from tests.app.figures.shown import listening
 from tests.app.panels.helpers import click, colour_at, show
 from tests.app.panels.sessions import Recorder, busy_run, decode_run
 
@@ -111,6 +112,21 @@ def test_every_class_of_memory_has_its_figures(qtbot: QtBot) -> None:
     classes = [("used", 3 * position), ("unfilled", 5 * position), ("kept", 8 * position), ("free", 2 * position)]
     assert panel.bars.layers[0].classes() == classes
     assert "62.5 %" in panel.blocks.step_text(1.5).replace("\u2009", " ")
+
+
+@pytest.mark.parametrize("width", [260, 370, 520, 900])
+def test_the_legend_of_the_layers_wraps_instead_of_losing_classes(qtbot: QtBot, width: int) -> None:
+    panel = shown(qtbot, batch_run())
+    bars = panel.bars
+    bars.resize(width, bars.height())
+    with listening() as heard:
+        bars.grab()
+    legend = [one for one in heard.painted if one.place.endswith("_draw_legend")]
+    assert [one.text for one in legend] == [
+        "used", "held, not yet filled", "kept for a batch that goes on", "nobody's",
+    ]  # fmt: skip
+    assert max(one.y for one in legend) < bars.rows_top()
+    assert all(x < width for _, x, _ in bars.legend_places())
 
 
 def test_what_an_older_file_lacks_is_not_recorded(qtbot: QtBot) -> None:

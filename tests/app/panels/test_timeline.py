@@ -69,6 +69,44 @@ def test_the_host_lane_shows_phases_in_their_colours_and_gaps_empty(qtbot: QtBot
     assert colour_at(panel.canvas, place(panel, 13), y) == theme().window
 
 
+def test_the_host_lane_says_that_its_colours_are_shares(qtbot: QtBot) -> None:
+    panel = shown(qtbot, busy_run().session)
+    lanes = panel.canvas.lanes()
+    with listening() as heard:
+        panel.grab()
+    texts = [one.text for one in heard.painted]
+    assert "host\n(shares)" in texts
+    assert "host: shares of each step’s time, not their order" in texts
+    words = "Colours: each group’s share of the step’s time over all layers, not the order in which it ran."
+    assert panel.canvas.tooltip(QPointF(place(panel, 5), lanes.host.center().y())).splitlines()[-1] == words
+    assert panel.canvas.tooltip(QPointF(20, lanes.host.center().y())) == words
+
+
+@pytest.mark.parametrize("width", [500, 700, 940, 1600])
+def test_the_legend_wraps_instead_of_losing_entries(qtbot: QtBot, width: int) -> None:
+    panel = shown(qtbot, busy_run().session, width)
+    with listening() as heard:
+        panel.grab()
+    texts = [one.text for one in heard.painted]
+    legend = ["prepare", "attention", "ffn", "norm", "sampling", "draft", "other",
+              "host: shares of each step’s time, not their order", "draft accepted", "draft rejected"]  # fmt: skip
+    assert [text for text in texts if text in legend][-len(legend) :] == legend
+    lanes = panel.canvas.lanes()
+    assert panel.canvas.tooltip(QPointF(300, lanes.legend.center().y())).splitlines() == legend
+
+
+def test_panning_stops_at_the_sessions_begin(qtbot: QtBot) -> None:
+    panel = shown(qtbot, busy_run().session)
+    qtbot.keyClick(panel.canvas, Qt.Key.Key_W)
+    for _ in range(20):
+        qtbot.keyClick(panel.canvas, Qt.Key.Key_A)
+    assert panel.canvas.view.lo == 0
+    for _ in range(40):
+        qtbot.keyClick(panel.canvas, Qt.Key.Key_D)
+    view = panel.canvas.view
+    assert view.hi == pytest.approx(51 * MS + 0.02 * view.span)
+
+
 def test_the_device_lane_is_as_high_as_the_device_was_busy(qtbot: QtBot) -> None:
     panel = shown(qtbot, busy_run().session)
     lane = panel.canvas.lanes().device
@@ -282,7 +320,8 @@ def test_a_mark_says_what_it_is_and_when(qtbot: QtBot) -> None:
     marks = panel.canvas.lanes().marks
     at = QPointF(place(panel, 40) + 2, marks.center().y())
     assert panel.canvas.tooltip(at).replace("\u2009", " ") == "40.0 ms: attention: sdpa → reference"
-    assert panel.canvas.tooltip(at + QPointF(40, 0)) == ""
+    assert panel.canvas.tooltip(at + QPointF(40, 0)) == panel.canvas.tooltip(at), "its label says it as well"
+    assert panel.canvas.tooltip(at - QPointF(40, 0)) == ""
 
 
 def test_a_pause_is_drawn_and_said_and_is_not_idle(qtbot: QtBot) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.errors import SessionFileError
-from engine.export.chrome import write_chrome
+from engine.export.chrome import PHASE_LANE, write_chrome
 from engine.session import schema
 from engine.session.schema import GROUP_OF, PHASES
 from engine.session.store import Session
@@ -45,7 +45,7 @@ def test_slices_of_one_thread_nest(trace: list[dict[str, Any]]) -> None:
         if event["ph"] == "X":
             assert event["dur"] >= 0
             lanes[event["pid"], event["tid"]].append((event["ts"], event["ts"] + event["dur"]))
-    assert len(lanes) == 3
+    assert len(lanes) == 5
     for slices in lanes.values():
         open_ends: list[float] = []
         for start, end in sorted(slices, key=lambda s: (s[0], -s[1])):
@@ -53,6 +53,39 @@ def test_slices_of_one_thread_nest(trace: list[dict[str, Any]]) -> None:
                 open_ends.pop()
             assert not open_ends or end <= open_ends[-1] + EPSILON_US
             open_ends.append(end)
+
+
+def test_layers_stand_in_the_order_of_the_model_with_their_measured_times(
+    session: Session, trace: list[dict[str, Any]]
+) -> None:
+    names = {event["args"]["name"]: event["tid"] for event in trace if event["name"] == "thread_name"}
+    layers, phases = (
+        [event for event in trace if event["ph"] == "X" and (event["pid"], event["tid"]) == (1, names[name])]
+        for name in ("layers (order derived)", "phases by layer (order derived)")
+    )
+    of_step = [event for event in layers if event["ts"] < session.steps["end_ns"][0] / 1e3]
+    assert [event["name"] for event in of_step] == [f"layer {layer}" for layer in range(session.layers)]
+    detail = session.details.step(0)
+    assert detail is not None
+    for layer, event in enumerate(of_step):
+        assert event["dur"] == pytest.approx(float(detail[0][layer].sum()), rel=1e-5)
+        inside = [one for one in phases if one["args"].get("layer") == layer and one["ts"] < of_step[-1]["ts"] + 1e6]
+        first = [one for one in inside if event["ts"] - 1e-3 <= one["ts"] < event["ts"] + event["dur"]]
+        order = ("norm", "qkv", "rope", "kv_write", "attention", "attn_out", "ffn")
+        assert [one["name"] for one in first] == [phase for phase in order if detail[0][layer][PHASES.index(phase)]]
+
+
+def test_a_long_trace_has_the_layers_of_its_first_steps_and_says_so(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.export.chrome_layers.MOST_SLICES", 10 * 8 * session.layers)
+    events = trace_of(session, tmp_path / "run.json")
+    (tid,) = (
+        event["tid"]
+        for event in events
+        if event.get("args", {}).get("name") == "layers (order derived), first 10 steps"
+    )
+    assert sum(event["ph"] == "X" and event["tid"] == tid for event in events) == 10 * session.layers
 
 
 def test_async_pairs_close_in_order(trace: list[dict[str, Any]]) -> None:
@@ -104,7 +137,7 @@ def test_it_says_what_the_session_says(session: Session, trace: list[dict[str, A
     assert len(steps) == 60
     assert steps[7]["ts"] == session.steps["start_ns"][7] / 1e3
     assert steps[7]["args"]["new"] == session.steps["positions_new"][7]
-    phases = [e for e in trace if e["ph"] == "X" and e["name"] in PHASES]
+    phases = [e for e in trace if e["ph"] == "X" and e["tid"] == PHASE_LANE and e["name"] in PHASES]
     assert all(e["cat"] == GROUP_OF[e["name"]] for e in phases)
     ffn = sum(e["dur"] for e in phases if e["name"] == "ffn")
     assert ffn == pytest.approx(float(session.phases["us"][:, PHASES.index("ffn")].sum()), rel=1e-4)

@@ -87,7 +87,7 @@ def test_steps_and_phases_are_those_of_the_session(session: Session, trace: Trac
     arguments = {one.name: one.int_value for one in event.debug_annotations}
     assert arguments["new"] == session.steps["positions_new"][7]
     ns, begun = 0, 0
-    for ts, name, event in trace.of("phases"):
+    for ts, name, event in trace.of("phases (shares, not order)"):
         if event.type == BEGIN:
             begun, ffn = ts, name == "ffn"
         elif ffn:
