@@ -1,4 +1,4 @@
-"""The content of a session's report: figures, tables beside textbook claims, generated texts, pictures of panels."""
+"""The content of a session's report: figures, tables beside reference values, generated texts, pictures of panels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from app.cli.table import figures, untold
 from app.look.units import count, cut, name_of
 from app.models import before_after, summary
+from app.models.before_after import english
+from app.models.references import source
 from engine.export.report import Picture, Report, Table
 from engine.figures.before_after import before_after as pairs_of
 from engine.figures.metrics import summarise
@@ -27,7 +29,7 @@ def make_report(session: Session, pictures: Sequence[Picture]) -> Report:
             "Training against inference",
             [name for name, _ in summary.HEADS],
             [[cell.text for cell in line.cells] for line in lines],
-            "What textbooks claim beside what this session measured.",
+            f"What the reference claims beside what this session measured. {source('comparison', english)}",
         )
     ]
     pairs = pairs_of(session)
@@ -37,7 +39,7 @@ def make_report(session: Session, pictures: Sequence[Picture]) -> Report:
                 "Before and after",
                 [name for name, _ in before_after.HEADS],
                 [line.cells for line in before_after.lines_of(pairs)],
-                "Each improvement, off and on, on the same prompt.",
+                f"Each improvement, off and on, on the same requests. {source('improvements', english)}",
             )
         )
     if reasons := untold(found):

@@ -66,6 +66,7 @@ class StepFacts(msgspec.Struct, frozen=True):
     launch: Launch = "eager"
     draft_kv: tuple[int, int] = (0, 0)
     """Bytes used and reserved of the draft model's own cache."""
+    attention_peak_bytes: int = -1
 
 
 def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Callable[[], int]) -> Step:
@@ -104,4 +105,5 @@ def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Call
         draft_kv_reserved_bytes=facts.draft_kv[1],
         kv_held_bytes=facts.kv.held_bytes,
         kv_kept_bytes=facts.kv.kept_bytes,
+        attention_peak_bytes=facts.attention_peak_bytes,
     )

@@ -173,6 +173,9 @@ class Step(Event, frozen=True, tag=True, array_like=True):
 
     `draft_kv_used_bytes` and `draft_kv_reserved_bytes` are of the draft model's own cache, 0 where no model drafts.
 
+    `attention_peak_bytes` is the most memory that the attention of a layer took for itself in the step: scores, masks,
+    weights, buffers of its kernel and its result. -1 where it was not counted.
+
     `told_by` says who told of the step: "" for this program's own engine, else the level at which a server was attached
     to (`recorder`); the rows of `work` and `speculation` of the step come from there too. What a server does not tell
     of its steps (`engine/session/serving.py`) is 0 here, and is shown as not told.
@@ -207,6 +210,7 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     kv_held_bytes: BytesOrNone = -1
     kv_kept_bytes: BytesOrNone = -1
     told_by: Name = ""
+    attention_peak_bytes: BytesOrNone = -1
 
 
 class Token(Event, frozen=True, tag=True, array_like=True):
