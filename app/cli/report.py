@@ -1,4 +1,4 @@
-"""The content of a session's report: figures, settings, prompts and texts, tables beside textbook claims, pictures."""
+"""The content of a session's report: figures, settings, prompts, texts, tables beside reference values, pictures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, Final
 from app.cli.table import figures, untold
 from app.look.units import MOST_OF_NAME, NOT_APPLICABLE, count, cut, memory, name_of
 from app.models import before_after, summary
+from app.models.before_after import english
+from app.models.references import source
 from engine.export.report import Passage, Picture, Report, Table
 from engine.export.span import Span
 from engine.figures.before_after import before_after as pairs_of
@@ -42,7 +44,7 @@ def make_report(session: Session, pictures: Sequence[Picture], steps: StepRange 
             "Training against inference",
             [name for name, _ in summary.HEADS],
             [[cell.text for cell in line.cells] for line in lines],
-            "What textbooks claim beside what this session measured.",
+            f"What the reference claims beside what this session measured. {source('comparison', english)}",
         ),
     ]
     pairs = pairs_of(session) if steps is None else []  # the runs that are compared are no range of steps
@@ -52,7 +54,7 @@ def make_report(session: Session, pictures: Sequence[Picture], steps: StepRange 
                 "Before and after",
                 [name for name, _ in before_after.HEADS],
                 [line.cells for line in before_after.lines_of(pairs)],
-                "Each improvement, off and on, on the same prompt.",
+                f"Each improvement, off and on, on the same requests. {source('improvements', english)}",
             )
         )
     if reasons := untold(found):

@@ -1,4 +1,4 @@
-"""The textbook figures of a token's time, and the steps that are drawn where there are more steps than columns."""
+"""The reference values of a token's time, and the steps that are drawn where there are more steps than columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-TEXTBOOK_S: Final[dict[str, float]] = {
+REFERENCE_S: Final[dict[str, float]] = {
     "prepare": 0.1e-3,
     "attention": 30e-3,
     "ffn": 15e-3,
@@ -15,7 +15,7 @@ TEXTBOOK_S: Final[dict[str, float]] = {
     "sampling": 0.5e-3,
     "total": 50.6e-3,
 }
-"""A token's time according to textbooks: seconds by time group."""
+"""A token's time according to the reference: seconds by time group."""
 
 
 def slowest_of_each(totals: NDArray[np.float64], columns: int) -> tuple[NDArray[np.int64], int]:

@@ -1,4 +1,4 @@
-"""The comparison of training and inference as a table of texts: textbook claims beside this session's figures.
+"""The comparison of training and inference as a table of texts: reference values beside this session's figures.
 
 Each figure has its provenance mark; where a figure is missing, the cell says why. Needs no Qt: the panel, the report
 and the command line write the same table.
@@ -28,17 +28,23 @@ HEADS: Final = (
         QT_TRANSLATE_NOOP("Summary", "Training (parallel)"),
         QT_TRANSLATE_NOOP("Summary", "One teacher-forced pass over the finished text: all its tokens at once."),
     ),
-    (QT_TRANSLATE_NOOP("Summary", "Textbook ~"), QT_TRANSLATE_NOOP("Summary", "What textbooks claim for training.")),
+    (
+        QT_TRANSLATE_NOOP("Summary", "Reference ~"),
+        QT_TRANSLATE_NOOP("Summary", "What the reference claims for training."),
+    ),
     (
         QT_TRANSLATE_NOOP("Summary", "Inference (serial)"),
         QT_TRANSLATE_NOOP("Summary", "The steps that generated the text: each waits for the one before."),
     ),
-    (QT_TRANSLATE_NOOP("Summary", "Textbook ~"), QT_TRANSLATE_NOOP("Summary", "What textbooks claim for inference.")),
+    (
+        QT_TRANSLATE_NOOP("Summary", "Reference ~"),
+        QT_TRANSLATE_NOOP("Summary", "What the reference claims for inference."),
+    ),
     (
         QT_TRANSLATE_NOOP("Summary", "Gap"),
         QT_TRANSLATE_NOOP("Summary", "How many times the two differ here, derived from both."),
     ),
-    (QT_TRANSLATE_NOOP("Summary", "Textbook ~"), QT_TRANSLATE_NOOP("Summary", "The gap that textbooks claim.")),
+    (QT_TRANSLATE_NOOP("Summary", "Reference ~"), QT_TRANSLATE_NOOP("Summary", "The gap that the reference claims.")),
 )
 NAMES: Final[dict[Metric, tuple[str, str]]] = {
     "complexity": (
@@ -72,7 +78,7 @@ NAMES: Final[dict[Metric, tuple[str, str]]] = {
         QT_TRANSLATE_NOOP("Summary", "Forward passes, and how many tokens each gives."),
     ),
 }
-TEXTBOOK: Final[dict[Metric, tuple[str, str, str]]] = {
+REFERENCE: Final[dict[Metric, tuple[str, str, str]]] = {
     "complexity": ("O(T)", "O(T²)", "T×"),
     "memory": ("O(batch×T)", "O(batch×T×N×2)", "2N×"),
     "utilisation": ("80–90 %", "20–40 %", "2–4×"),
@@ -82,7 +88,7 @@ TEXTBOOK: Final[dict[Metric, tuple[str, str, str]]] = {
         QT_TRANSLATE_NOOP("Summary", "fully parallel"), QT_TRANSLATE_NOOP("Summary", "serial dependence"), "—",
     ),
 }  # fmt: skip
-"""What textbooks claim: training, inference, gap."""
+"""What the reference claims: training, inference, gap."""
 NO_PASS: Final = QT_TRANSLATE_NOOP("Summary", "not measured: no teacher-forced pass")
 NO_TOKENS: Final = QT_TRANSLATE_NOOP("Summary", "not measured: run a prompt")
 NO_CEILING: Final = QT_TRANSLATE_NOOP("Summary", "not measured: record anew to measure this device's ceilings")
@@ -132,7 +138,7 @@ def summary_lines(
     served = session.serving is not None
     no_flops = not column_told(session, "flops")
     for row in compare(session, steps, readings):
-        claims = TEXTBOOK[row.metric]
+        claims = REFERENCE[row.metric]
         lines.append(
             Line(
                 row,
@@ -159,8 +165,8 @@ def summary_lines(
 
 
 def claimed_gap(session: Session, metric: Metric, steps: StepRange = None) -> str:
-    """The gap that textbooks claim; a formula is followed by its value for this session."""
-    claim = TEXTBOOK[metric][2]
+    """The gap that the reference claims; a formula is followed by its value for this session."""
+    claim = REFERENCE[metric][2]
     if metric == "complexity" and session.requests:
         tokens = len(token_rows(session, steps)) / len(session.requests)
         return f"{claim} ({significant(tokens)}×)" if tokens else claim
@@ -222,10 +228,10 @@ def markdown(lines: Sequence[Line], say: Translate = english) -> str:
 
 def plain_rows(lines: Sequence[Line]) -> tuple[list[str], list[tuple[object, ...]]]:
     """(names of the columns, rows) for CSV: a row a figure, its value in base units."""
-    header = ["metric", "side", "value", "unit", "provenance", "textbook"]
+    header = ["metric", "side", "value", "unit", "provenance", "reference"]
     rows: list[tuple[object, ...]] = []
     for line in lines:
-        claims = TEXTBOOK[line.row.metric]
+        claims = REFERENCE[line.row.metric]
         sides = (("training", line.row.training), ("inference", line.row.inference),
                  ("gap", () if line.row.gap is None else (line.row.gap,)))  # fmt: skip
         for (side, amounts), claim in zip(sides, claims, strict=True):

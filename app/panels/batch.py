@@ -22,6 +22,7 @@ from app.panels.batch_lanes import Shown
 from app.panels.batch_table import PolicyTable
 from app.panels.step_panel import StepPanel
 from app.widgets.plain import plain
+from app.widgets.reference_source import reference_source
 from app.widgets.themed_label import ThemedLabel
 from engine.client.suites import make_suite
 from engine.figures.batch_comparison import BatchComparison, batch_comparison
@@ -33,8 +34,10 @@ from engine.session.store import Session
 LOW: Final = 420
 """Below this panel height in pixels, two charts stand side by side if the panel is at least BESIDE wide."""
 BESIDE: Final = 900
-WITH_TABLE: Final = 300
-"""Below this panel height the table of both policies gives its room to the charts; the header has the factors."""
+WITH_TABLE: Final = {True: 255, False: 360}
+"""Below this panel height, with charts side by side or not, the table gives its room to them; the header has the
+factors.
+"""
 MOST_CSV_ROWS: Final = 100_000
 ZOOM: Final = {Qt.Key.Key_W: 0.8, Qt.Key.Key_S: 1.25}
 PAN: Final = {Qt.Key.Key_A: -0.1, Qt.Key.Key_D: 0.1}
@@ -63,10 +66,13 @@ class BatchPanel(StepPanel):
             chart.setAccessibleName(self.tr("Slots of the batch over the steps"))
         self.run_button = QPushButton(self.tr("Run &both"))
         self.run_button.setToolTip(
-            self.tr(
-                "Run the same {n} requests of very different lengths on {slots} slots: static, then continuous. "
-                "The first four have 20, 10, 24 and 7 tokens."
-            ).format(n=len(LENGTHS), slots=SLOTS)
+            plain(
+                self.tr(
+                    "Run the same {n} requests of very different lengths on {slots} slots: static, then continuous. "
+                    "The first four have 20, 10, 24 and 7 tokens."
+                ).format(n=len(LENGTHS), slots=SLOTS)
+                + f"\n{reference_source('batch')}"
+            )
         )
         self.run_button.clicked.connect(self.run_both)
         self.cancel_button = QPushButton(self.tr("Canc&el"))
@@ -392,9 +398,9 @@ class BatchPanel(StepPanel):
             chart.update()
 
     def arrange(self) -> None:
-        self.table.setVisible(self.comparison is not None and self.height() >= WITH_TABLE)
         both = all(chart.shown is not None for chart in self.charts)
         beside = both and self.height() < LOW and self.width() >= BESIDE
+        self.table.setVisible(self.comparison is not None and self.height() >= WITH_TABLE[beside])
         direction = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
         if self._charts_layout.direction() != direction:
             self._charts_layout.setDirection(direction)

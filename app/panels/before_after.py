@@ -1,4 +1,4 @@
-"""Before and after panel: what each improvement gains on this machine, off and on, beside what textbooks claim."""
+"""Before and after panel: what each improvement gains on this machine, off and on, beside the reference."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ from app.look.theme import PANEL_PADDING, ROW_GAP
 from app.look.units import count, significant
 from app.models.before_after import (
     CONTEXT,
+    FACTOR,
     HEADS,
+    MEASURE,
     NAMES,
+    OFF,
+    ON,
+    RAN,
+    REFERENCE,
+    SAME_TOKENS,
+    SUBJECTS,
     Line,
     lines_of,
     measured_with,
@@ -25,20 +33,18 @@ from app.panels.base import Panel, PanelContext
 from app.widgets.claim_table import ClaimTable
 from app.widgets.factor_chart import Factor, FactorChart
 from app.widgets.plain import PlainLabel, plain
+from app.widgets.reference_source import reference_source
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.themed_table import Cell
-from engine.client.suite import Suite
+from engine.client.suites import PROMPT, make_suite
 from engine.figures.improvements import REPEATS, TOKENS
 from engine.figures.metrics import by_id
 from engine.session.store import Session
 
-PROMPT: Final = "The cat sits on"
-"""The prompt of the measurement where the session has none."""
 TALL: Final = 480
 """Panel height in pixels from which the chart of factors is shown."""
 NARROW: Final = 760
-"""Panel width in pixels below which the measure, the spread and the tokens appear in tool tips only."""
-MEASURE, OFF, ON, TOKENS_COLUMN = 1, 2, 3, 6
+"""Panel width in pixels below which the measure, what ran, the spread and the tokens appear in tool tips only."""
 MOST_TOKENS: Final = 100_000
 """Limit of the tokens field, larger than any context; the engine refuses more tokens than its model takes."""
 
@@ -76,8 +82,8 @@ class BeforeAfterPanel(Panel):
         self.note = ThemedLabel()
         self.table = ClaimTable(self.tr("Improvements, off and on"))
         self.chart = FactorChart()
-        self.chart.setAccessibleName(self.tr("Measured factors beside those that textbooks claim"))
-        self.chart.title = self.tr("times better, measured ƒ; the textbook claim as a band ~")
+        self.chart.setAccessibleName(self.tr("Measured factors beside the reference"))
+        self.chart.title = self.tr("times better, measured ƒ; the reference as a band ~")
         top = QHBoxLayout()
         top.setSpacing(ROW_GAP)
         top.addWidget(self.measure_button)
@@ -120,7 +126,7 @@ class BeforeAfterPanel(Panel):
         )
 
     def empty_text(self) -> str:
-        return self.tr("Press “Measure all” and what each improvement buys here appears beside what textbooks claim.")
+        return self.tr("Press “Measure all” and what each improvement buys here appears beside the reference.")
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
@@ -138,7 +144,7 @@ class BeforeAfterPanel(Panel):
         self._lines = lines_of(pairs, say)
         heads = [(say(name), say(definition)) for name, definition in HEADS]
         self.table.show_rows(heads, [self._row(line) for line in self._lines])
-        self.table.show_columns(frozenset({MEASURE, TOKENS_COLUMN}) if self._narrow else frozenset())
+        self.table.show_columns(frozenset({MEASURE, RAN, SAME_TOKENS}) if self._narrow else frozenset())
         self.chart.show_factors(
             [
                 Factor(line.cells[0], line.pair.factor, line.pair.improvement.claim)
@@ -172,7 +178,7 @@ class BeforeAfterPanel(Panel):
     def measure(self) -> None:
         """Measure every improvement that can run here."""
         control = self.context.control
-        suite = Suite.of_improvements(self.prompt, control.unavailable, self.tokens.value())
+        suite = make_suite("switches", control.unavailable, control.model_config, self.prompt, self.tokens.value())
         if suite.total and control.suite_progress is None:
             control.start_suite(suite)
             self._show_progress((0, suite.total))
@@ -187,13 +193,28 @@ class BeforeAfterPanel(Panel):
         return [
             Cell(
                 text.partition(" (")[0] if self._narrow and index in (OFF, ON) and measured else text,
-                bold=index in (0, 4),
-                muted=index in (1, 5) or (not measured and index > 0),
-                tip=say(NAMES[line.pair.improvement.key][1]) if index == 0 else text,
-                span=2 if index == 2 and not measured else 1,
+                bold=index in (0, FACTOR),
+                muted=index in (MEASURE, RAN, REFERENCE) or (not measured and index > 0),
+                tip=self._tip(line, index),
+                span=2 if index == OFF and not measured else 1,
             )
             for index, text in enumerate(line.cells)
         ]
+
+    def _tip(self, line: Line, index: int) -> str:
+        """The name's is what the improvement is, with the columns that a narrow panel hides; the reference's, where it
+        stands.
+        """
+        key = line.pair.improvement.key
+        if index == 0:
+            hidden = (line.cells[MEASURE], line.cells[RAN]) if self._narrow else ()
+            return "\n".join((say(NAMES[key][1]), *hidden))
+        if index != REFERENCE:
+            return line.cells[index]
+        subject = SUBJECTS.get(key)
+        if subject is None:
+            return self.tr("The reference names no factor for this.")
+        return reference_source(subject)
 
     def _show_progress(self, progress: tuple[int, int] | None) -> None:
         running = progress is not None
@@ -213,10 +234,10 @@ class BeforeAfterPanel(Panel):
         tokens, repeats = done or (self.tokens.value(), REPEATS)
         texts = {
             True: self.tr(
-                "Measured: {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up"
+                "Measured: {tokens} greedy tokens after “{prompt}”, timed {repeats} times after a run that warms up"
             ),
             False: self.tr(
-                "Measures {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up"
+                "Measures {tokens} greedy tokens after “{prompt}”, timed {repeats} times after a run that warms up"
             ),
         }
         self.note.setText(
@@ -225,7 +246,8 @@ class BeforeAfterPanel(Panel):
                 tokens=count(tokens), repeats=count(repeats),
             )
         )  # fmt: skip
-        self.note.setToolTip(plain(self.note.text()))
+        other = self.tr("The paged cache and FlashAttention have requests of their own, which stand under “Ran”.")
+        self.note.setToolTip(plain(f"{self.note.text()}\n{other}"))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

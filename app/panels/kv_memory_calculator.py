@@ -13,6 +13,7 @@ from app.widgets.flow_row import FlowRow
 from app.widgets.kept_look import keep_look
 from app.widgets.labelled import labelled
 from app.widgets.plain import PlainLabel, plain
+from app.widgets.reference_source import reference_source
 from engine.figures.metrics import requests_that_fit
 from engine.session.kv_shape import KvShape
 
@@ -51,7 +52,8 @@ class KvCalculator(FlowRow):
             "head_dim": self.tr("How many numbers a head keeps of a position"),
             "positions": self.tr("Tokens that a request's cache holds, of prompt and answer together"),
         }
-        self.preset.setToolTip(self.tr("A known model, the session's own, or any numbers"))
+        known = self.tr("A known model, the session's own, or any numbers")
+        self.preset.setToolTip(plain(f"{known}\n{reference_source('memory')}"))
         self.dtype.setToolTip(self.tr("Number format of the cache"))
         for name, field in self.fields.items():
             field.setToolTip(plain(tips[name]))

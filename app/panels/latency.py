@@ -1,4 +1,4 @@
-"""Latency panel: the parts of a token's time, beside the textbook figures, per step and per layer."""
+"""Latency panel: the parts of a token's time, beside the reference values, per step and per layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.look.icons import icon
 from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.look.units import MEASURED, count, rate, seconds
 from app.models.delay_reading import DelayReading
-from app.models.latency import TEXTBOOK_S
+from app.models.latency import REFERENCE_S
 from app.models.latency_histogram import histogram, next_of
 from app.models.looking import Looker, look_of, show_look
 from app.models.step_detail import step_detail
@@ -30,6 +30,7 @@ from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
 from app.widgets.layer_strip import LayerStrip
 from app.widgets.plain import PlainLabel, plain
+from app.widgets.reference_source import reference_source
 from app.widgets.segments import Segments
 from app.widgets.stack_chart import StackChart
 from app.widgets.themed_label import ThemedLabel
@@ -47,7 +48,7 @@ PICTURES: Final = ("steps", "histogram")
 
 
 class LatencyPanel(Panel):
-    """A token's time beside the textbook figures, the stacked parts of every step, and layer × phase of one step."""
+    """A token's time beside the reference values, the stacked parts of every step, and layer × phase of one step."""
 
     name: ClassVar[str] = "latency"
     needs: ClassVar[tuple[Topic, ...]] = ()
@@ -259,11 +260,11 @@ class LatencyPanel(Panel):
             return self.streams.rows()
         if self.late_button.isChecked():
             return self.late.rows()
-        header = ["part", "textbook_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
+        header = ["part", "reference_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
         figures = self.range_figures
         parts = (*figures.parts, figures.itl, figures.prefill.a_request) if figures is not None else ()
         return header, [
-            (one.part, TEXTBOOK_S.get(one.part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share)
+            (one.part, REFERENCE_S.get(one.part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share)
             for one in parts
         ]
 
@@ -328,17 +329,17 @@ class LatencyPanel(Panel):
         self.split.show_times(figures.busy_s, figures.gap_s if band is None else None, figures.device_s)
         tokens = self.tokens_field.value()
         prefill_s = figures.prefill.a_request.mean_s
-        text = self.tr("tokens = {time} ƒ · textbook: {textbook} ~")
+        text = self.tr("tokens = {time} ƒ · reference: {reference} ~")
         if prefill_s is not None and figures.token_s is not None:
-            text = self.tr("tokens = {time} ƒ · of that prefill {prefill} ● · textbook: {textbook} ~")
+            text = self.tr("tokens = {time} ƒ · of that prefill {prefill} ● · reference: {reference} ~")
         self.projection.setText(
             text.format(
                 time=seconds(figures.projected_s(tokens)),
                 prefill=seconds(prefill_s),
-                textbook=seconds(tokens * TEXTBOOK_S["total"]),
+                reference=seconds(tokens * REFERENCE_S["total"]),
             )
         )
-        self.projection.setToolTip(plain(self.projection.text()))
+        self.projection.setToolTip(plain(f"{self.projection.text()}\n{reference_source('latency')}"))
         if self._series is not None:
             parts = range_parts(self._series.session, figures, self._range(self._series), band)
             self.range_line.setText(" · ".join(parts))

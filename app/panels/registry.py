@@ -89,7 +89,7 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
     PanelEntry(
         "latency",
         QT_TRANSLATE_NOOP("PanelTitles", "Latency"),
-        QT_TRANSLATE_NOOP("PanelTitles", "Where the time of a token goes, part by part, beside the textbook figures."),
+        QT_TRANSLATE_NOOP("PanelTitles", "Where the time of a token goes, part by part, beside the reference values."),
         "app.panels.latency:LatencyPanel",
     ),
     PanelEntry(
@@ -110,9 +110,7 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
     PanelEntry(
         "summary",
         QT_TRANSLATE_NOOP("PanelTitles", "Summary"),
-        QT_TRANSLATE_NOOP(
-            "PanelTitles", "Training against inference as textbooks compare them, filled from this session."
-        ),
+        QT_TRANSLATE_NOOP("PanelTitles", "Training against inference row by row, filled from this session."),
         "app.panels.summary:SummaryPanel",
     ),
     PanelEntry(
@@ -135,9 +133,7 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
     PanelEntry(
         "before-after",
         QT_TRANSLATE_NOOP("PanelTitles", "Before and after"),
-        QT_TRANSLATE_NOOP(
-            "PanelTitles", "What each improvement buys here, off and on, beside what textbooks claim for it."
-        ),
+        QT_TRANSLATE_NOOP("PanelTitles", "What each improvement buys here, off and on, beside the reference."),
         "app.panels.before_after:BeforeAfterPanel",
     ),
 )

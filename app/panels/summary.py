@@ -1,4 +1,4 @@
-"""Summary panel: the textbook comparison of training and inference, with this session's figures, each one marked."""
+"""Summary panel: the comparison of training and inference, with this session's figures, each one marked."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from app.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdow
 from app.panels.base import Panel, PanelContext
 from app.panels.passes import passes_words
 from app.widgets.claim_table import ClaimTable
+from app.widgets.reference_source import reference_source
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.themed_table import Cell
 from engine.figures.device_series import DeviceSeries
@@ -49,7 +50,8 @@ class SummaryPanel(Panel):
         self.legend.setText(self.tr("● measured   ƒ derived   ~ claimed"))
         self.legend.setToolTip(
             self.tr(
-                "● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by textbooks."
+                "● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by the "
+                "reference."
             )
         )
         self.range_line = ThemedLabel()
@@ -111,7 +113,11 @@ class SummaryPanel(Panel):
             return
         self._seen = seen
         self.lines = summary_lines(session, steps, say, self._readings)
-        heads = [(say(name), say(definition)) for name, definition in HEADS]
+        sources = {column: reference_source("comparison") for column in (*CLAIMS, GAP + 1)}
+        heads = [
+            (say(name), "\n".join(filter(None, (say(definition), sources.get(column)))))
+            for column, (name, definition) in enumerate(HEADS)
+        ]
         rows = [
             [
                 Cell(cell.text, muted=index in (2, 4, 6) or not (cell.figure or index == 0), bold=index == 0,
@@ -158,7 +164,7 @@ class SummaryPanel(Panel):
         if index == 0:
             return say(NAMES[line.row.metric][1])
         if index in (TRAINING, INFERENCE, GAP):
-            return self.tr("{cell}\nTextbook: {claim} ~").format(
+            return self.tr("{cell}\nReference: {claim} ~").format(
                 cell=line.cells[index].text, claim=line.cells[index + 1].text
             )
         return line.cells[index].text

@@ -14,7 +14,7 @@ from app.look.theme import GRID, theme
 from app.look.units import significant
 from app.widgets.painted import PaintedWidget, draw_whole
 
-TICKS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+TICKS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The table of a token's time by part: the textbook figures beside the measured ones."""
+"""The table of a token's time by part: the reference values beside the measured ones."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTabl
 
 from app.look.theme import GRID, theme, ui_font
 from app.look.units import NOT_APPLICABLE, percent, seconds
-from app.models.latency import TEXTBOOK_S
+from app.models.latency import REFERENCE_S
 from app.widgets.plain import plain
+from app.widgets.reference_source import reference_source
 from app.widgets.themed_table import ThemedTable, swatch_icon
 from app.widgets.whole_figures import WholeFigures
 from engine.figures.latency_figures import PARTS, RangeFigures
 
-COLUMNS: Final = ("part", "textbook", "mean", "p50", "p90", "p99", "share")
+COLUMNS: Final = ("part", "reference", "mean", "p50", "p90", "p99", "share")
 ROWS: Final = (*PARTS, "itl", "prefill")
-NARROW: Final = ("textbook", "p50", "p90")
+NARROW: Final = ("reference", "p50", "p90")
 """Columns that are hidden while not all columns are wanted (`show_all_columns`)."""
-DROPPED: Final = ("p90", "p50", "textbook", "share", "p99")
+DROPPED: Final = ("p90", "p50", "reference", "share", "p99")
 """Columns in the order in which they are hidden where a number would be cut."""
 
 
@@ -30,12 +31,12 @@ class LatencyTable(ThemedTable):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(len(ROWS), len(COLUMNS), parent)
         self.setAccessibleName(self.tr("Time a token by part"))
-        self.setToolTip(self.tr("Each part of a token's time: measured here, and what textbooks expect of it."))
+        self.setToolTip(self.tr("Each part of a token's time: measured here, and what the reference expects of it."))
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalHeader().setMinimumSectionSize(4 * GRID)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        for column in (COLUMNS.index("part"), COLUMNS.index("textbook")):  # their texts are wider than a time
+        for column in (COLUMNS.index("part"), COLUMNS.index("reference")):  # their texts are wider than a time
             self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setMinimumSectionSize(8 * GRID)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -70,7 +71,7 @@ class LatencyTable(ThemedTable):
             self._fit()
 
     def show_all_columns(self, wanted: bool) -> None:
-        """Show all columns, or (if not `wanted`) all but NARROW: the textbook column, p50 and p90."""
+        """Show all columns, or (if not `wanted`) all but NARROW: the reference column, p50 and p90."""
         self._narrow = not wanted
         self._fit()
         self.updateGeometry()
@@ -156,7 +157,10 @@ class LatencyTable(ThemedTable):
     def _fill_fixed(self) -> None:
         heads = {
             "part": (self.tr("A token's time"), self.tr("Part of a step; every phase belongs to exactly one.")),
-            "textbook": (self.tr("Textbook ~"), self.tr("What textbooks expect of a token, predicted.")),
+            "reference": (
+                self.tr("Reference ~"),
+                f"{self.tr('What the reference expects of a token, predicted.')}\n{reference_source('latency')}",
+            ),
             "mean": (
                 self.tr("Mean ●"),
                 self.tr("Measured: what a token of one request took in decode steps, in a batch or not."),
@@ -181,8 +185,8 @@ class LatencyTable(ThemedTable):
                 text = NOT_APPLICABLE
                 if name == "part":
                     text = self.part_name(part)
-                elif name == "textbook":
-                    text = seconds(TEXTBOOK_S.get(part))
+                elif name == "reference":
+                    text = seconds(REFERENCE_S.get(part))
                 cell = QTableWidgetItem(text)
                 cell.setToolTip(plain(tips.get(part, "")))
                 cell.setTextAlignment(left if column == 0 else right)

@@ -61,6 +61,11 @@ class NativeAttention:
         assert self._attention is not None
         return self._attention(q, self._places, self._window(layer))
 
+    @property
+    def scratch_bytes(self) -> int:
+        """See `TakesScratch`: the tiles of each thread."""
+        return 0 if self._attention is None else self._attention.own_bytes * torch.get_num_threads()
+
     def rows(self, q: Tensor, kv: StepKv, layer: int, span: Span, first: int, heads: range) -> Tensor:
         """See `RowSource`; it does not need the call before it."""
         asked = q[span.row + first - span.first : span.row + span.length]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from engine.core.settings import RunSpec
 from engine.figures.improvements import IMPROVEMENTS, TOKENS, reason, suite_runs, unavailable_label
@@ -37,18 +37,22 @@ class Suite:
         self.total = len(self._left)
         self.done = 0
         self.joiner = Joiner()
-        self._notes = [(one.key, why) for one in IMPROVEMENTS if (why := reason(one, unavailable))]
+        self._notes = [(one.key, why) for one in IMPROVEMENTS if not one.runs and (why := reason(one, unavailable))]
         self.begun = False
         """Whether its session has begun."""
         if self._left:
             self.joiner.begin(self._left[0].label)
 
     @classmethod
-    def of_improvements(cls, prompt: str, unavailable: Mapping[str, str], tokens: int = TOKENS) -> Suite:
-        """The suite of every improvement that can run here. A request generates `tokens` tokens after `prompt`; those
-        of a batch generate multiples of that (`improvements.SHARES`).
+    def of_improvements(
+        cls, prompt: str, unavailable: Mapping[str, str], model: Mapping[str, Any], tokens: int = TOKENS
+    ) -> Suite:
+        """The suite of every improvement that can run here with a model of this config (`RunState.model_config`).
+
+        A request generates `tokens` tokens after `prompt`; those of a batch generate multiples of that
+        (`improvements.SHARES`). Mixed and long loads have their own requests (`engine/figures/loads.py`).
         """
-        return cls(suite_runs(prompt, unavailable, tokens), unavailable)
+        return cls(suite_runs(prompt, unavailable, model, tokens), unavailable)
 
     @property
     def now(self) -> SuiteRun | None:

@@ -50,4 +50,4 @@ def make_suite(
     """
     if name == "batching":
         return Suite(batch_runs(), {})
-    return Suite.of_improvements(prompt, unavailable, tokens)
+    return Suite.of_improvements(prompt, unavailable, model, tokens)

@@ -34,6 +34,15 @@ class RowSource(Protocol):
         """
 
 
+@runtime_checkable
+class TakesScratch(Protocol):
+    """A back end whose kernel takes memory of its own, outside of tensors."""
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes that the last call took so, of all threads."""
+
+
 class AttentionProbe(Protocol):
     """Observes one layer's attention; its time belongs to no phase.
 

@@ -149,11 +149,16 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """How much is observed. `probe` None records no attention; `nvtx` names phases for Nsight Systems (CUDA only)."""
+    """How much is observed. `probe` None records no attention; `nvtx` names phases for Nsight Systems (CUDA only).
+
+    `attention_memory` counts the memory that attention takes in steps that run operation by operation. Counting costs
+    time, so times are measured without it.
+    """
 
     detail: Detail = "phase"
     probe: Probe | None = None
     nvtx: bool = False
+    attention_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,7 @@ class Account:
             probed=landed.probed,
             drafting=(0, 0) if proposer is None else proposer.take_cost(),
             draft_kv=(0, 0) if proposer is None else proposer.kv_bytes(),
+            attention_peak_bytes=landed.attention_peak_bytes,
         )
         rows = runner.attention_rows(self.steps)
         blocks = self._blocks(runner)

@@ -23,6 +23,7 @@ from engine.graphs.compiled import CompiledForward
 from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep
 from engine.graphs.steps import GraphedSteps
+from engine.measure.attention_memory import AttentionMemory
 from engine.measure.nvtx import NvtxTimer, Ranges
 from engine.measure.probe import NOT_PROBED, Probed, RowProbe, make_probe
 from engine.measure.step_record import KvState, kv_state
@@ -59,6 +60,7 @@ class LandedStep:
     kernel: str
     launch: Launch
     probed: Probed = NOT_PROBED
+    attention_peak_bytes: int = -1
 
 
 class StepRunner:
@@ -87,6 +89,7 @@ class StepRunner:
         """Block events of a cache that was replaced, until they are sent."""
         self.observation = Observation()
         self.ranges: Ranges | None = None
+        self.memory: AttentionMemory | None = None
         self.graphs: GraphedSteps | None = None
         self.compiled: CompiledForward | None = None
         self.cache = self._make_cache(switches)
@@ -136,6 +139,7 @@ class StepRunner:
         if observation.nvtx and model.device.type != "cuda":
             raise InputError("NVTX ranges need a CUDA device.")
         self.probe = None if observation.probe is None else make_probe(observation.probe, model.config)
+        self.memory = AttentionMemory() if observation.attention_memory else None
         self.observation = observation
         self.timer = make_timer(observation.detail, model.config.layers, model.device)
         self.price_of(1)  # measured here, once a process, and not in the middle of the first step
@@ -220,13 +224,15 @@ class StepRunner:
             self.commit(prepared)
         drawn = sample_and_verify(logits, [chunk for chunk in chunks if chunk.complete], self.alternatives, timer)
         probed = NOT_PROBED if self.probe is None else self.probe.probed
-        return LandedStep(chunks, prepared.batch, drawn, timer, kernel, launch, probed)
+        taken = self.memory.take() if self.memory is not None and launch == "eager" else -1
+        return LandedStep(chunks, prepared.batch, drawn, timer, kernel, launch, probed, taken)
 
     def forward(self, batch: Batch, kv: StepKv, probe: RowProbe | None = None) -> tuple[Tensor, str, Launch]:
         """Logits float32 [R, vocab], the attention kernel, and whether the pass was compiled or ran by operations."""
         if self.compiled is not None:
             return self.compiled(batch, kv, self.timer, probe), self.compiled.kernel, "compiled"
-        logits = self._model.decoder.forward(batch, kv, self.attention, self.timer, probe)
+        attention = self.attention if self.memory is None else self.memory.around(self.attention)
+        logits = self._model.decoder.forward(batch, kv, attention, self.timer, probe)
         return logits, self.attention.kernel, "eager"
 
     def share_done(self) -> float:

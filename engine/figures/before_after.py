@@ -8,11 +8,12 @@ from statistics import median
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.figures import metrics
-from engine.figures.improvements import IMPROVEMENTS, SIDES, Improvement
+from engine.figures.improvements import IMPROVEMENTS, LESS_IS_BETTER, SIDES, Improvement
 from engine.figures.step_range import step_slice, token_rows
-from engine.figures.step_roles import DECODE, StepRoles
+from engine.figures.switches import switches_at
 from engine.session.joining import KIND
 from engine.session.schema import PHASES
 from engine.session.store import Session
@@ -41,14 +42,31 @@ class SideFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadFigures:
+    """What a run was given and generated; (least, most) of its requests."""
+
+    requests: int
+    prompt_tokens: tuple[int, int]
+    generated: tuple[int, int]
+    most_tokens: int
+    """The most tokens that any of them was allowed to generate."""
+    kv_limit_bytes: int | None
+    """The limit of the KV cache; None where it was not limited."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairFigures:
-    """One improvement as measured; a side that was not measured is None. `reason` says why it cannot run here."""
+    """One improvement as measured; a side that was not measured is None. `reason` says why it cannot run here.
+
+    `load` is what its runs were given; None where there are none.
+    """
 
     improvement: Improvement
     off: SideFigures | None
     on: SideFigures | None
     same_tokens: bool | None
     reason: str = ""
+    load: LoadFigures | None = None
 
     @property
     def factor(self) -> float | None:
@@ -56,7 +74,7 @@ class PairFigures:
         if self.off is None or self.on is None or not self.off.median or not self.on.median:
             return None
         better = self.on.median / self.off.median
-        return 1 / better if self.improvement.measure == "attention" else better
+        return 1 / better if self.improvement.measure in LESS_IS_BETTER else better
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,33 +117,75 @@ def before_after(session: Session) -> list[PairFigures]:
     runs, why = recorded_runs(session), reasons(session)
     found = []
     for one in IMPROVEMENTS:
-        own = [run for run in runs if run.key == one.key and one.key not in why]  # a failed run has steps, too
+        own = [run for run in runs if run.key == one.run_key and run.key not in why]  # a failed run has steps, too
         sides = {}
         for side in SIDES:
-            values = [value_of(session, one, t.steps) for t in own if t.side == side and t.repeat > 0]
-            sides[side] = SideFigures(tuple(values)) if values else None
+            values = [value_of(session, one, t.steps) for t in own if t.side == side and counts_for(one, t)]
+            known = tuple(value for value in values if value is not None)
+            sides[side] = SideFigures(known) if known else None
         texts = {side: [_tokens(session, t.steps) for t in own if t.side == side] for side in SIDES}
         same = all(a == texts["off"][0] for side in SIDES for a in texts[side]) if all(texts.values()) else None
-        found.append(PairFigures(one, sides["off"], sides["on"], same, why.get(one.key, "")))
+        load = load_of(session, own[-1].steps) if own else None
+        found.append(PairFigures(one, sides["off"], sides["on"], same, why.get(one.run_key, ""), load))
     return found
 
 
-def value_of(session: Session, improvement: Improvement, steps: tuple[int, int]) -> float:
-    """The value of one run, by the improvement's measure: tokens/s; KV bytes used over reserved, each summed over the
-    steps; or seconds of attention for a token of one request, in decode steps.
+def counts_for(improvement: Improvement, run: RecordedRun) -> bool:
+    """Whether a run counts for the improvement: the one that warms up does only where memory was counted in it."""
+    return (run.repeat == 0) == (improvement.measure == "attention_memory")
+
+
+def value_of(session: Session, improvement: Improvement, steps: tuple[int, int]) -> float | None:
+    """The value of one run, by the improvement's measure; None where it was not recorded.
+
+    Tokens/s; KV bytes used over reserved, and requests in a step, both over the steps in which others wait for memory
+    (all steps where none waits); seconds of the attention phase in all steps; the most bytes that a layer's attention
+    took.
     """
     rows = step_slice(session, steps)
-    if improvement.measure == "memory":
-        reserved = float(session.steps["kv_reserved_bytes"][rows].sum())
-        return float(session.steps["kv_used_bytes"][rows].sum()) / reserved if reserved else 0.0
-    if improvement.measure == "attention":
-        roles = StepRoles(session)
-        roles.update()
-        decode = rows.start + np.flatnonzero(roles.role[rows] == DECODE)
-        tokens = int(session.steps["tokens_out"][decode].sum())
-        us = session.phases["us"][decode, PHASES.index("attention")].astype(np.float64) * roles.requests[decode]
-        return float(us.sum()) / 1e6 / tokens if tokens else 0.0
-    return metrics.tokens_per_s(session, steps) or 0.0
+    match improvement.measure:
+        case "memory":
+            chosen = _while_others_wait(session, rows)
+            reserved = float(session.steps["kv_reserved_bytes"][chosen].sum())
+            return float(session.steps["kv_used_bytes"][chosen].sum()) / reserved if reserved else None
+        case "together":
+            chosen = _while_others_wait(session, rows)
+            return float(session.steps["running"][chosen].mean()) if len(chosen) else None
+        case "attention":
+            return float(session.phases["us"][rows, PHASES.index("attention")].astype(np.float64).sum()) / 1e6
+        case "attention_memory":
+            taken = int(session.steps["attention_peak_bytes"][rows].max())
+            return float(taken) if taken >= 0 else None
+        case "rate":
+            return metrics.tokens_per_s(session, steps)
+
+
+def _while_others_wait(session: Session, rows: slice) -> NDArray[np.intp]:
+    """The steps of a run in which requests waited, or all where none did."""
+    waiting = np.flatnonzero(session.steps["waiting"][rows])
+    return rows.start + (waiting if len(waiting) else np.arange(rows.stop - rows.start))
+
+
+def load_of(session: Session, steps: tuple[int, int]) -> LoadFigures:
+    """What a run was given, and what it generated."""
+    requests = _requests_of(session, steps)
+    asked = [session.requests[one] for one in requests]
+    made = [len(ids) for ids in _tokens(session, steps)]
+    prompts = [one.prompt_tokens for one in asked]
+    limit = switches_at(session, steps[0]).get("kv_memory")
+    return LoadFigures(
+        requests=len(requests),
+        prompt_tokens=(min(prompts, default=0), max(prompts, default=0)),
+        generated=(min(made, default=0), max(made, default=0)),
+        most_tokens=max((int(one.params.get("max_new_tokens", 0)) for one in asked), default=0),
+        kv_limit_bytes=None if limit is None else int(limit),
+    )
+
+
+def _requests_of(session: Session, steps: tuple[int, int]) -> list[int]:
+    begin, end = np.searchsorted(session.work["step_id"], (steps[0], steps[1] + 1)).tolist()
+    found = np.unique(session.work["request_id"][begin:end]).tolist()
+    return [one for one in found if one in session.requests]
 
 
 def _tokens(session: Session, steps: tuple[int, int]) -> list[list[int]]:

@@ -349,6 +349,7 @@ def _pair(pair: PairFigures) -> dict[str, Any]:
         "factor": pair.factor,
         "same_tokens": pair.same_tokens,
         "reason": pair.reason,
+        "load": None if pair.load is None else asdict(pair.load),
     }
 
 

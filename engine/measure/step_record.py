@@ -68,6 +68,7 @@ class StepFacts(msgspec.Struct, frozen=True):
     draft_kv: tuple[int, int] = (0, 0)
     """Bytes used and reserved of the draft model's own cache."""
     probed: Probed = NOT_PROBED
+    attention_peak_bytes: int = -1
 
 
 def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Callable[[], int]) -> Step:
@@ -108,4 +109,5 @@ def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Call
         kv_kept_bytes=facts.kv.kept_bytes,
         attention_probe=facts.probed.name,
         attention_left_out=facts.probed.left_out,
+        attention_peak_bytes=facts.attention_peak_bytes,
     )

@@ -180,6 +180,9 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     its last rows are recorded (`measure.probe`); `attention_left_out` is for how many positions there is none for that
     reason.
 
+    `attention_peak_bytes` is the most memory that the attention of a layer took for itself in the step: scores, masks,
+    weights, buffers of its kernel and its result. -1 where it was not counted.
+
     `told_by` says who told of the step: "" for this program's own engine, else the level at which a server was attached
     to (`recorder`); the rows of `work` and `speculation` of the step come from there too. What a server does not tell
     of its steps (`engine/session/serving.py`) is 0 here, and is shown as not told.
@@ -216,6 +219,7 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     told_by: Name = ""
     attention_probe: Name = ""
     attention_left_out: Count = 0
+    attention_peak_bytes: BytesOrNone = -1
 
 
 class Token(Event, frozen=True, tag=True, array_like=True):

@@ -98,6 +98,11 @@ class BatchAttention:
             raise MemoryError("There is no memory for the sums of attention.")
         return out
 
+    @property
+    def own_bytes(self) -> int:
+        """What each thread takes for its tiles during a call; 0 before the first call."""
+        return max((_Plan.from_address(work.plan).own_bytes for work, _ in self._works.values()), default=0)
+
     def _work(self, window: int | None) -> tuple[_Work, Any]:
         """The arguments of all layers with this window, and what must live as long as they do."""
         shape, functions = self.shape, _functions()

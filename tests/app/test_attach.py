@@ -280,7 +280,7 @@ def test_what_panels_ask_of_an_engine_is_not_asked_of_a_server(
     said: list[str] = []
     window.control.failed.connect(lambda sentence, _: said.append(sentence))
     window.feed.measure_ceilings()
-    window.feed.start_suite(Suite.of_improvements("The cat", {}))
+    window.feed.start_suite(Suite.of_improvements("The cat", {}, {}))
     qtbot.waitUntil(lambda: len(said) == 2)
     assert said == [
         "A server's device cannot be measured from here.",

@@ -16,7 +16,7 @@ from tests.app.conftest import Engines
 
 def a_suite(window: MainWindow, runs: int) -> Suite:
     unavailable = window.feed.unavailable
-    return Suite(suite_runs("x", unavailable, tokens=4, repeats=1)[:runs], unavailable)
+    return Suite(suite_runs("x", unavailable, {}, tokens=4, repeats=1)[:runs], unavailable)
 
 
 def test_runs_follow_each_other_in_one_session_and_one_file(
@@ -32,7 +32,7 @@ def test_runs_follow_each_other_in_one_session_and_one_file(
     session = window.shown.session
     assert session is not None
     assert [(t.key, t.side) for t in recorded_runs(session)] == [
-        ("kv", "on"), ("kv", "off"), ("paged", "on"), ("paged", "off"),
+        ("kv", "on"), ("kv", "off"), ("draft", "on"), ("draft", "off"),
     ]  # fmt: skip
     assert session.marks[-1].kind == END
     (file,) = recordings.folder.glob("*.dscope")

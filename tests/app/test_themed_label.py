@@ -74,7 +74,7 @@ def test_no_room_at_all(qtbot: QtBot) -> None:
 def test_a_label_that_leaves_out_parts_says_all_of_them_in_its_tip(qtbot: QtBot) -> None:
     one = ThemedLabel(parts=True)
     qtbot.addWidget(one)
-    one.setText("tokens = 4.06 s · of that prefill 121 ms · textbook: 5.06 s")
+    one.setText("tokens = 4.06 s · of that prefill 121 ms · reference: 5.06 s")
     one.resize(2000, 20)
     assert tip_of(one) == []
     one.resize(QFontMetrics(one.drawing_font()).horizontalAdvance("tokens = 4.06 s · of that"), 20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.models.latency import TEXTBOOK_S
+from app.models.latency import REFERENCE_S
 from engine.figures.improvements import IMPROVEMENTS
 from tests.app.figures import of_servers
 from tests.app.figures.database import Database
@@ -87,7 +87,7 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
             found: Rows = []
             for part in PARTS.values():
                 one = info.latency.a_token[part]
-                found.append((part, TEXTBOOK_S.get(part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share))
+                found.append((part, REFERENCE_S.get(part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share))
             gaps = info.latency.between_tokens
             prefill = info.latency.prefill.a_request
             found.append(("itl", None, gaps.mean_s, info.itl_s.p50, info.itl_s.p90, info.itl_s.p99, None))
@@ -101,7 +101,9 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
         case "summary":
             return _comparison(info, not database.rows(f"SELECT 1 WHERE {OWN}"))
         case "before-after":
-            return [_improvement(env["all"], one.key, one.measure) for one in IMPROVEMENTS]
+            told = env["all"].before_after
+            shown = (one for one in IMPROVEMENTS if not (one.runs and told[one.key].reason))
+            return [_improvement(env["all"], one.key, one.measure) for one in shown]
         case "batch":
             return _slots(env)
         case "attention":
@@ -167,7 +169,12 @@ def _improvement(info: Any, key: str, measure: str) -> tuple[Any, ...]:
     sides: list[Any] = []
     for side in (pair.off, pair.on):
         sides += [None] * 3 if side is None else [side.median, side.least, side.most]
-    return (key, measure, *sides, pair.factor)
+    claim = next(one.claim for one in IMPROVEMENTS if one.key == key) or (None, None)
+    load = pair.load
+    ran: tuple[Any, ...] = (None,) * 7
+    if load is not None:
+        ran = (load.requests, *load.prompt_tokens, *load.generated, load.most_tokens, load.kv_limit_bytes)
+    return (key, measure, *sides, pair.factor, *claim, pair.same_tokens, pair.reason, *ran)
 
 
 def _slots(env: Env) -> Rows:

@@ -43,6 +43,7 @@ NOT_HELD: Final = {
     r"static_continuous\.(complete|offset|continuous\.first_request)": "how the two runs belong together, in "
     "tests/engine/figures/test_batch_comparison.py",
     r"before_after\.\w+\.(measure|off\.repeats|on\.repeats)": "a setting of the suite, and how often it ran",
+    r"before_after\.\w+\.load\.\w+(\.\d+)?": "what a run was given, in tests/engine/figures/test_effects.py",
     r"devices\.joules_per_token": "by trapezoids or the device's counter, in tests/app/panels/models",
     r"len\(.*\)": "a length",
     r"detail\.attention\.\d+\.(newest|nine_tenths_on)": "tests/app/panels/test_attention_heads.py",
@@ -492,28 +493,33 @@ class Expected:
         return continuous / static if more else static / continuous
 
     def improvement(self, key: str, side: str) -> float:
-        """What the one run of a side measured: tokens/s, KV used over reserved, or attention seconds a token."""
+        """What the one run of a side measured, or the run that warmed up where it counted memory."""
         rows = self.db.rows("SELECT t_ns, label FROM marks WHERE kind = 'measure' ORDER BY t_ns")
-        index = next(i for i, row in enumerate(rows) if row["label"] == f"{key} {side} 1")
+        own, repeat = {"paged_together": ("paged", 1), "native_memory": ("native", 0)}.get(key, (key, 1))
+        index = next(i for i, row in enumerate(rows) if row["label"] == f"{own} {side} {repeat}")
         until = rows[index + 1]["t_ns"] if index + 1 < len(rows) else 2**62
         first, last = self.db.rows(
             "SELECT min(id), max(id) FROM steps WHERE start_ns >= ? AND start_ns < ?", rows[index]["t_ns"], until
         )[0]
         run = Expected(self.db, first, last, False)
+        waiting = [row for row in run.steps if row["waiting"]] or run.steps
         if key == "paged":
-            used, reserved = (sum(row[f"kv_{name}_bytes"] for row in run.steps) for name in ("used", "reserved"))
+            used, reserved = (sum(row[f"kv_{name}_bytes"] for row in waiting) for name in ("used", "reserved"))
             return float(used / reserved)
-        if key == "sdpa":
-            [prompt, *decode] = run.generating  # of one request, whose prompt one step computes
-            seconds = run.phases_s[1:, PHASES.index("attention")].sum()
-            return float(seconds / (len(run.tokens) - prompt["tokens_out"])) if decode else 0.0
+        if key == "paged_together":
+            return float(sum(row["running"] for row in waiting) / len(waiting))
+        if key == "native_memory":
+            return float(max(row["attention_peak_bytes"] for row in run.steps))
+        if key in ("sdpa", "native"):
+            return float(run.phases_s[:, PHASES.index("attention")].sum())
         return len(run.tokens) / run._run_s()
 
     def factor(self, key: str) -> float | None:
-        if not self.db.rows("SELECT 1 FROM marks WHERE kind = 'measure' AND label LIKE ?", f"{key} %"):
+        own = {"paged_together": "paged", "native_memory": "native"}.get(key, key)
+        if not self.db.rows("SELECT 1 FROM marks WHERE kind = 'measure' AND label LIKE ?", f"{own} %"):
             return None
         better = self.improvement(key, "on") / self.improvement(key, "off")
-        return 1 / better if key == "sdpa" else better
+        return 1 / better if key in ("sdpa", "native", "native_memory") else better
 
     # --- the roof ---------------------------------------------------------------------------------------------------
 

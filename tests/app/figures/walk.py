@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from app.core.selection import Selected, Selection
 from app.look.units import THIN_SPACE, seconds
 from app.models.before_after import NAMES as IMPROVEMENTS
-from app.models.latency import TEXTBOOK_S
+from app.models.latency import REFERENCE_S
 from app.panels.base import EngineControl, Panel, PanelContext
 from app.panels.kv_memory import PAGES, KvMemoryPanel
 from app.panels.latency import LatencyPanel
@@ -178,7 +178,7 @@ class Walk:
             "begin": now.steps[0] if now.steps is not None else 0,
             "steps": range(self.recorded.steps), "here_step": step, "kv": info((step, step)).kv_end,
             "end": info((self.last, self.last)).kv_end, "T": token, "of_request": info(None).requests[token.request],
-            "TEXTBOOK_S": TEXTBOOK_S, "LLAMA_7B_BYTES": 2 * 32 * 2048 * 4096 * 2,
+            "REFERENCE_S": REFERENCE_S, "LLAMA_7B_BYTES": 2 * 32 * 2048 * 4096 * 2,
         }  # fmt: skip
         shown_late = (
             [token.delay]
@@ -446,15 +446,34 @@ def _of_improvements(info: Told) -> Env:
     factors = {key: pairs[key].factor for key in pairs if pairs[key].factor is not None}
 
     def measured(key: str, side: str) -> str:
-        unit = {"rate": "rate tokens/s", "memory": "percent", "attention": "seconds"}[pairs[key].measure]
+        unit = {
+            "rate": "rate tokens/s", "memory": "percent", "together": "number", "attention": "seconds",
+            "attention_memory": "memory",
+        }[pairs[key].measure]  # fmt: skip
         median, least, most = (written(pairs[key][side][name], unit) for name in ("median", "least", "most"))
         if len({text.partition(THIN_SPACE)[2] for text in (median, least, most)}) == 1:
             least, most = least.partition(THIN_SPACE)[0], most.partition(THIN_SPACE)[0]
-        return f"{median} ● ({least}–{most})"
+        repeats = pairs[key][side].repeats
+        spread = f" ({repeats} alike)" if least == most else f" ({least}–{most})"
+        return f"{median} ●" + (spread if repeats > 1 else "")
+
+    def ran(key: str) -> str:
+        one = pairs[key].load
+        prompt, made = (
+            written(least, "count") if least == most else f"{written(least, 'count')}–{written(most, 'count')}"
+            for least, most in (one.prompt_tokens, one.generated)
+        )
+        text = f"{prompt} + {made} tokens"
+        if one.requests > 1:
+            text = f"{written(one.requests, 'count')} requests, {text}"
+        if one.kv_limit_bytes is not None:
+            limit = written(one.kv_limit_bytes, "memory")
+            text = f"{text} of at most {written(one.most_tokens, 'count')}, in {limit} of KV"
+        return text
 
     best = max(factors, key=lambda key: factors[key], default="")
     words = f"{IMPROVEMENTS[best][0]} {written(factors[best], 'number')}" if best else ""
-    return {"factors": list(factors.values()), "best": words, "measured": measured}
+    return {"factors": list(factors.values()), "best": words, "measured": measured, "ran": ran}
 
 
 def _recorded_maps(every: Told) -> str:

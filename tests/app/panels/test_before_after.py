@@ -10,19 +10,20 @@ from pytestqt.qtbot import QtBot
 
 from app.core.selection import Selection
 from app.look.units import rate, significant
-from app.models.before_after import NOT_MEASURED
+from app.models.before_after import NOT_MEASURED, RAN, load_text, side_text
 from app.panels.base import PanelContext
 from app.panels.before_after import BeforeAfterPanel
 from engine.client.suite import Suite
-from engine.figures.before_after import before_after
+from engine.figures.before_after import LoadFigures, SideFigures, before_after
+from engine.figures.improvements import IMPROVEMENTS
 from engine.session.joining import Joiner
 from engine.session.schema import Mark
 from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl
 from tests.engine.session.synthetic import synthetic_events
 
-OFF, ON, FACTOR, CLAIM, TOKENS = 2, 3, 4, 5, 6
-KV, PAGED, DRAFT, NGRAM, SDPA, TRITON, NATIVE, BATCHING, GRAPHS = range(9)
+OFF, ON, FACTOR, CLAIM, TOKENS = 3, 4, 5, 6, 7
+(KV, PAGED, TOGETHER, DRAFT, NGRAM, SDPA, TRITON, TRITON_MEMORY, NATIVE, NATIVE_MEMORY, BATCHING, GRAPHS) = range(12)
 
 
 class MeasuringControl(RecordingControl):
@@ -77,8 +78,12 @@ def test_cells_are_the_figures_of_the_runs(qtbot: QtBot) -> None:
     assert cell(KV, OFF).endswith(f"({least}–{most})")
     assert cell(KV, FACTOR) == f"{significant(kv.factor)}×\u2009ƒ"
     assert cell(KV, TOKENS) == "the same"
+    assert cell(KV, RAN) == "4 + 8 tokens"
+    assert kv.load is not None
+    assert (kv.load.requests, kv.load.generated, kv.load.kv_limit_bytes) == (1, (8, 8), None)
     assert cell(KV, CLAIM) == "O(T²) → O(T)\u2009~"
-    assert cell(PAGED, CLAIM) == "2–4×\u2009~"
+    assert cell(PAGED, CLAIM) == cell(TOGETHER, CLAIM) == "2–4×\u2009~"
+    assert cell(NATIVE_MEMORY, CLAIM) == "—"
     assert cell(PAGED, OFF) == NOT_MEASURED
     assert cell(GRAPHS, 0) == "Step launched as one"
     assert cell(GRAPHS, OFF) == "cannot run here: CUDA graphs need a CUDA device."
@@ -113,7 +118,7 @@ def test_measure_all_runs_what_can_run_on_the_sessions_prompt(qtbot: QtBot) -> N
     panel = panel_of(qtbot, session, control)
     qtbot.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
     (suite,) = control.suites
-    assert suite.total == 6 * 2 * 4
+    assert suite.total == 2 * (5 * 4 + 1)  # what is only counted runs once
     assert suite.now is not None
     assert suite.now.run.requests[0].prompt == session.requests[0].prompt
     assert panel.progress.isVisible()
@@ -139,7 +144,7 @@ def test_what_was_measured_is_said_whatever_is_chosen_next(qtbot: QtBot) -> None
 
 
 def test_the_note_says_how_often_this_session_repeated(qtbot: QtBot) -> None:
-    assert ", 2 repeats after" in panel_of(qtbot, measured(2), MeasuringControl()).note.text()
+    assert ", timed 2 times after" in panel_of(qtbot, measured(2), MeasuringControl()).note.text()
 
 
 def test_runs_of_something_else_are_no_measurement_of_improvements(qtbot: QtBot) -> None:
@@ -174,3 +179,41 @@ def test_bars_end_where_their_factor_lies(qtbot: QtBot) -> None:
     low, high = panel.chart.limits()
     assert low < min(1.0, panel.chart.factors[0].value)
     assert high > max(1.0, panel.chart.factors[0].value)
+
+
+def test_a_reference_names_its_source(qtbot: QtBot) -> None:
+    panel = panel_of(qtbot, measured(), MeasuringControl())
+
+    def tip(row: int) -> str:
+        item = panel.table.item(row, CLAIM)
+        assert item is not None
+        return item.toolTip()
+
+    assert "section 8, item 1" in tip(KV)
+    assert "section 8, item 2" in tip(PAGED)
+    assert "section 8, item 3" in tip(DRAFT)
+    assert "section 8, item 4" in tip(NATIVE)
+    assert "names no factor" in tip(NATIVE_MEMORY)
+    head = panel.table.horizontalHeaderItem(CLAIM)
+    assert head is not None
+    assert head.text() == "Reference ~"
+
+
+def test_repeats_that_are_alike_are_said_to_be() -> None:
+    paged = next(one for one in IMPROVEMENTS if one.key == "paged")
+    assert side_text(paged, SideFigures((0.5,))) == "50.0\u2009%\u2009●"
+    assert side_text(paged, SideFigures((0.5, 0.5))) == "50.0\u2009%\u2009● (2 alike)"
+    assert side_text(paged, SideFigures((0.5, 0.25, 0.75))) == "50.0\u2009%\u2009● (25.0–75.0)"
+
+
+def test_what_ran_is_said_with_its_limits() -> None:
+    load = LoadFigures(24, (3, 8), (6, 96), 96, 2 * 2**20)
+    assert load_text(load).replace("\u2009", " ") == "24 requests, 3–8 + 6–96 tokens of at most 96, in 2.00 MiB of KV"
+    assert load_text(LoadFigures(1, (742, 742), (16, 16), 16, None)) == "742 + 16 tokens"
+
+
+def test_a_reason_is_said_once(qtbot: QtBot) -> None:
+    panel = panel_of(qtbot, None, MeasuringControl({"attention=triton": "No GPU."}))
+    names = [panel.table.cell(row, 0) for row in range(panel.table.rowCount())]
+    assert [name for name in names if "triton" in name] == ["FlashAttention (triton): time"]
+    assert "FlashAttention (native): memory" in names

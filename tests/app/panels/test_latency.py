@@ -56,9 +56,9 @@ def test_the_table_shows_what_summarise_computes(qtbot: QtBot, steps: tuple[int,
     assert where in panel.range_line.text()
 
 
-def test_the_textbook_column(qtbot: QtBot) -> None:
+def test_the_reference_column(qtbot: QtBot) -> None:
     panel = latency_panel(qtbot, synthetic_session(6))
-    cells = [panel.table.cell(part, "textbook") for part in (*GROUPS, "total")]
+    cells = [panel.table.cell(part, "reference") for part in (*GROUPS, "total")]
     assert cells == [seconds(v) for v in (1e-4, 30e-3, 15e-3, 5e-3, 5e-4, None, 50.6e-3)]
     head = [panel.table.horizontalHeaderItem(i).text() for i in range(len(COLUMNS))]
     assert [text[-1] for text in head[1:]] == ["~", "●", "●", "●", "●", "ƒ"]
@@ -81,7 +81,7 @@ def test_no_head_of_the_table_is_cut(qtbot: QtBot, width: int) -> None:
 def test_projection_to_n_tokens(qtbot: QtBot) -> None:
     panel = latency_panel(qtbot, small_session())  # 900 µs for 4 tokens
     assert panel.projection.text().startswith(f"tokens = {seconds(22.5e-3)} ƒ")
-    assert f"textbook: {seconds(5.06)} ~" in panel.projection.text()
+    assert f"reference: {seconds(5.06)} ~" in panel.projection.text()
     panel.tokens_field.setValue(1000)
     assert panel.projection.text().startswith(f"tokens = {seconds(0.225)} ƒ")
 

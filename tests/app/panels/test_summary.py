@@ -74,10 +74,10 @@ def test_copy_as_markdown_and_as_rows(qtbot: QtBot) -> None:
     qtbot.mouseClick(panel.copy_button, Qt.MouseButton.LeftButton)
     text = QGuiApplication.clipboard().text()
     assert text == markdown(summary_lines(session))
-    assert text.splitlines()[0].startswith("| Metric | Training (parallel) | Textbook ~ |")
+    assert text.splitlines()[0].startswith("| Metric | Training (parallel) | Reference ~ |")
     assert len(text.splitlines()) == 2 + 6
     header, rows = panel.rows()
-    assert header == ["metric", "side", "value", "unit", "provenance", "textbook"]
+    assert header == ["metric", "side", "value", "unit", "provenance", "reference"]
     assert ("throughput", "training", pytest.approx(2000.0), "tokens/s", "measured", "1000+ tokens/s") in rows
 
 

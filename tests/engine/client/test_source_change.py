@@ -140,7 +140,7 @@ def test_improvements_are_not_measured_with_what_flips_no_switches() -> None:
     driven = Driven(server)
     driven.client.start(RUN)
     driven.poll()
-    driven.client.post(Suite.of_improvements("The cat", {}))
+    driven.client.post(Suite.of_improvements("The cat", {}, {}))
     driven.poll()
     assert driven.of(schema.Refused) == [schema.Refused("Suite", "UnavailableError", NO_SUITE)]
     assert driven.client.now.active  # the run goes on

@@ -7,12 +7,13 @@ from dataclasses import asdict
 import pytest
 
 from engine.decode.capabilities import unavailable_for
-from engine.figures.improvements import IMPROVEMENTS, SIDES, Side, reason, suite_runs
+from engine.figures.improvements import COUNTED, IMPROVEMENTS, SIDES, Side, reason, suite_runs
 from engine.model.loader import LoadedModel
 from engine.session.schema import Step
 from tests.engine.drive import drive
 
 NO_NATIVE = {"attention=native": "The C kernels run on a CPU."}
+SMALL = {"max_positions": 90, "layers": 2, "kv_heads": 2, "head_dim": 8, "itemsize": 4}
 NO_COMPILER = {"attention=native": "No compiler.", "graphs=True": "No compiler.", "attention=triton": "No GPU."}
 
 
@@ -38,7 +39,7 @@ def test_a_pair_mixes_no_other_improvement_in(tiny_model: LoadedModel, tiny_draf
     unavailable = unavailable_for(tiny_model, has_draft=True)
     launches: dict[tuple[str, Side], set[str]] = {}
     kernels: dict[tuple[str, Side], set[str]] = {}
-    for suite_run in suite_runs("words", unavailable, tokens=6, repeats=0):
+    for suite_run in suite_runs("words", unavailable, SMALL, tokens=6, repeats=0):
         events = drive(tiny_model, suite_run.run, draft=tiny_draft)
         steps = [one for one in events if isinstance(one, Step)]
         launches[suite_run.key, suite_run.side] = {one.launch for one in steps}
@@ -49,16 +50,19 @@ def test_a_pair_mixes_no_other_improvement_in(tiny_model: LoadedModel, tiny_draf
     if "graphs" in pairs:
         assert (launches["graphs", "off"], launches["graphs", "on"]) == ({"eager"}, {"compiled"})
     unavailable = {"attention=triton": "No GPU.", "graphs=True": "No CUDA.", "speculate=draft": "No draft."}
-    keys = {one.key for one in suite_runs("x", unavailable)}
+    keys = {one.key for one in suite_runs("x", unavailable, {})}
     assert keys == {"kv", "paged", "ngram", "sdpa", "native", "batching"}
     assert {one.key: why for one in IMPROVEMENTS if (why := reason(one, unavailable))} == {
-        "triton": "No GPU.", "graphs": "No CUDA.", "draft": "No draft.",
+        "triton": "No GPU.", "triton_memory": "No GPU.", "graphs": "No CUDA.", "draft": "No draft.",
     }  # fmt: skip
 
 
 def test_pairs_take_turns_and_neither_side_is_always_first() -> None:
-    runs = suite_runs("x", {}, tokens=10, repeats=2)
-    assert len(runs) == len(IMPROVEMENTS) * 2 * 3
+    runs = suite_runs("x", {}, {}, tokens=10, repeats=2)
+    own = [one for one in IMPROVEMENTS if not one.runs]
+    counted = [one for one in own if one.measure in COUNTED]
+    assert len(runs) == 2 * (3 * (len(own) - len(counted)) + len(counted))
+    assert {run.repeat for run in runs if run.key in {one.key for one in counted}} == {1}
     assert [run.repeat for run in runs] == sorted(run.repeat for run in runs)
     firsts = [next(run.side for run in runs if run.repeat == repeat and run.key == "kv") for repeat in range(3)]
     assert firsts == ["on", "off", "on"]
@@ -66,6 +70,6 @@ def test_pairs_take_turns_and_neither_side_is_always_first() -> None:
 
 
 def test_requests_are_as_long_as_asked_and_a_batch_has_four() -> None:
-    runs = {run.key: run.run for run in suite_runs("words", {}, tokens=20, repeats=1)}
+    runs = {run.key: run.run for run in suite_runs("words", {}, {}, tokens=20, repeats=1)}
     assert [(r.prompt, r.max_new_tokens, r.ignore_eos) for r in runs["kv"].requests] == [("words", 20, True)]
     assert [r.max_new_tokens for r in runs["batching"].requests] == [20, 10, 24, 7]

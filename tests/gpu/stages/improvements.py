@@ -25,6 +25,6 @@ def run(setting: Setting) -> None:
             setting.report.holds(f"{key}: it can run", setting.rehearse, pair.reason or "")
             continue
         claim = pair.improvement.claim
-        said = "" if claim is None else f"; textbooks say {claim[0]:g} to {claim[1]:g}"
+        said = "" if claim is None else f"; the reference says {claim[0]:g} to {claim[1]:g}"
         setting.report.figure(f"{key}: factor", pair.factor, "×", how=f"{pair.improvement.measure}{said}")
         setting.report.holds(f"{key}: the same tokens", bool(pair.same_tokens))
