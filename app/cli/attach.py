@@ -7,10 +7,10 @@ import time
 from functools import partial
 
 from app.cli.doctor import examine
+from app.cli.model_options import output_path
 from app.cli.one_run import print_run, record_one
 from app.cli.output import say
 from app.cli.progress import Progress
-from app.cli.record import output_path
 from app.cli.recording import Recording
 from app.cli.requested import requests_of
 from engine.client.changes import Change, SessionBegun

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
+from app.cli.model_options import load_spec, output_path, say_not_compiled
 from app.cli.one_run import print_run, record_one
 from app.cli.output import say
 from app.cli.parser import DEFAULT_PROMPT
 from app.cli.progress import Progress
 from app.cli.recording import Recording
 from app.cli.requested import requests_of
-from engine.client.requests_file import check_text
-from engine.core.ranges import check_range
 from engine.core.sampling import Sampling
 from engine.core.settings import (
-    LoadSpec,
     Observation,
     Probe,
     RequestSpec,
@@ -67,13 +63,6 @@ def say_suggestion(model: dict[str, str], spec: RunSpec) -> None:
         say(f"tokens are drawn greedily; this checkpoint suggests {words}.")
 
 
-def say_not_compiled(unavailable: dict[str, str], spec: RunSpec) -> None:
-    """Print why steps are not compiled where they would be by default: for want of a C compiler, for one."""
-    reason = unavailable.get("graphs=True")
-    if reason is not None and spec.switches.graphs is None:
-        say(f"steps run operation by operation. {reason}")
-
-
 def say_no_room(recording: Recording, model: dict[str, str], requests: tuple[RequestSpec, ...]) -> int:
     """Print which requests the model's context is too small for; returns how many of the tokens will not come.
 
@@ -103,21 +92,6 @@ def say_no_room(recording: Recording, model: dict[str, str], requests: tuple[Req
 def most_tokens(prompt: str) -> int:
     """A bound of the tokens of a prompt without a template: its bytes, and what a tokenizer puts around them."""
     return len(prompt.encode("utf-8", "replace")) + 2
-
-
-def output_path(options: argparse.Namespace) -> Path | None:
-    """The file to write: that of -o, else None with --json, else a dated file in the current folder."""
-    if options.output is not None:
-        return Path(options.output)
-    return None if options.json else Path(time.strftime("decodescope-%Y%m%d-%H%M%S.dscope"))
-
-
-def load_spec(options: argparse.Namespace) -> LoadSpec:
-    """The model that the options name; raises InputError for an invalid path or number of threads."""
-    check_range("threads", options.threads, 0, 4096)
-    for path in (options.model, options.draft_model or ""):
-        check_text(f"The model's path {path!r}", path)
-    return LoadSpec(options.model, options.draft_model, options.device, options.dtype, options.threads)
 
 
 def run_spec(options: argparse.Namespace) -> RunSpec:

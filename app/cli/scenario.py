@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from app.cli.model_options import load_spec, output_path, say_not_compiled
 from app.cli.one_run import command_line, print_run, record_with
 from app.cli.output import say
 from app.cli.parser import parse_command
 from app.cli.progress import Progress
-from app.cli.record import load_spec, output_path, say_not_compiled
 from app.cli.recording import Recording
 from app.cli.table import columns
 from app.models.scenario_outcome import Outcome, outcome_of

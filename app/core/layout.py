@@ -30,8 +30,6 @@ LARGE: Final[tuple[Row, ...]] = (
 )
 TIMELINE_SHARE: Final = 0.3
 """Share of the height for the first row, which holds the timeline."""
-SCENARIO_SHARE: Final = 0.52
-"""Share of the height for the first row of a scenario, which holds the scenario's main panels."""
 LAST_COLUMN: Final = 1.25
 """Width of the last of three columns, as a multiple of the others' width: LARGE has the KV memory panel there."""
 

@@ -36,6 +36,7 @@ Row = tuple[tuple[str, ...], ...]
 SuiteName = Literal["", "batch", "improvements"]
 """What runs: one run; the requests under every batching policy; every improvement off and on."""
 Step = Literal["", "middle"]
+FIRST_SHARE: Final = 0.52
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class Scenario:
     """The step that is selected once the run is over."""
     pages: tuple[tuple[str, str], ...] = ()
     """(panel, its page)."""
+    first_share: float = FIRST_SHARE
+    """Share of the height for the first row, which holds the main panels."""
 
     def run_spec(self) -> RunSpec:
         """The run, or the first of a suite; raises InputError for a request list that cannot be read."""
@@ -195,6 +198,7 @@ def _scenario(path: Path, facts: dict[str, Any]) -> Scenario:
         switches=Switches().changed(**facts.get("switches", {})),
         switch_at=tuple(SwitchChange(int(one["step"]), dict(one["changes"])) for one in facts.get("switch_at", ())),
         step=_one_of("step", view.get("step", ""), get_args(Step)),
+        first_share=float(view.get("first_share", FIRST_SHARE)),
         pages=tuple((str(panel), str(page)) for panel, page in view.get("pages", {}).items()),
     )
     for name in made.figures():

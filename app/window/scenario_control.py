@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow
 
 from app.core.engine_sentences import in_window_language
-from app.core.layout import SCENARIO_SHARE, Row
+from app.core.layout import Row
 from app.core.preferences import Preferences
 from app.core.selection import Selection
 from app.core.translation import resolve
@@ -93,7 +93,7 @@ class ScenarioControl(QObject):
         self.now, self.outcome, self._session, self._prediction = scenario, None, None, None
         self._posted, self._asking = False, scenario.question is not None
         self._selection.change(layer=0, head=0, all_heads=scenario.all_heads)
-        self._arrange(scenario.panels, SCENARIO_SHARE)
+        self._arrange(scenario.panels, scenario.first_share)
         self._show_pages(scenario)
         if scenario.question is not None:
             self.note.question.ask(scenario.question, self._words(scenario))

@@ -11,6 +11,7 @@ from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel
 from app.widgets.themed_label import ThemedLabel
+from app.widgets.unbroken import unbroken
 from app.window.scenario_question import ScenarioQuestion
 
 
@@ -62,7 +63,7 @@ class ScenarioNote(QDockWidget):
     def say(self, title: str, text: str, below: str = "", asks: bool = False) -> None:
         """Show these words, with `below` under them, and the question where it `asks`."""
         self.title.setText(title)
-        self.text.setText(text)
+        self.text.setText(unbroken(text))
         self.below.setText(below)
         self.below.setVisible(bool(below))
         self.question.setVisible(asks)

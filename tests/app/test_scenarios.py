@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QTabBar
 from pytestqt.qtbot import QtBot
 
-from app.core.layout import SCENARIO_SHARE
 from app.models.scenario_outcome import outcome_of
 from app.models.scenario_words import MOST_OF_CARD, fields_of
 from app.models.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
 from app.panels.kv_memory import KvMemoryPanel
+from app.widgets.unbroken import unbroken
 from app.window.main_window import MainWindow
 from engine.client.requests_file import read_requests
 from engine.core.settings import Probe, RunSpec, Sampling, SwitchChange
@@ -119,7 +119,7 @@ def test_at_its_end_the_sentence_is_shown_and_nothing_is_to_be_pressed(
     assert outcome is not None
     assert session is not None
     assert outcome.figures == outcome_of(scenario(section), session).figures
-    assert outcome.sentence("en") in note.text.text()
+    assert unbroken(outcome.sentence("en")) in note.text.text()
     assert note.below.text() == scenario(section).words["en"].look
     assert not note.question.isVisible()
     assert window.control.state == "idle"
@@ -171,7 +171,7 @@ def test_a_question_is_asked_before_the_run_and_answered_beside_it(
     assert window.scenarios.note.text.text().startswith("You said 3×; measured: ")
     window.choices.choose("language", "zh_CN")
     qtbot.waitUntil(lambda: scenario("2.1").words["zh_CN"].title in window.scenarios.note.title.text())
-    assert " 倍 ƒ" in window.scenarios.note.text.text().replace("\u2009", " ")
+    assert unbroken("3\u2009倍") in window.scenarios.note.text.text()
 
 
 def test_a_choice_is_one_of_several(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
@@ -282,7 +282,7 @@ def test_the_tabs_of_a_scenario_say_their_titles_whole(qtbot: QtBot, window: Mai
     window.resize(1280, 800)
     window.show()
     qtbot.waitExposed(window)
-    window.panels.arrange(one.panels, SCENARIO_SHARE)
+    window.panels.arrange(one.panels, one.first_share)
     QApplication.processEvents()
     bars = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window and bar.isVisible()]
     assert bars

@@ -11,6 +11,7 @@ WINDOW: Final = (
 )  # fmt: skip
 COMMANDS: Final = (
     "app.main", "app.cli.info", "app.cli.compare", "app.cli.export", "app.cli.screenshot", "app.cli.record",
+    "app.cli.scenario",
     "engine.export.chrome", "engine.export.perfetto", "engine.export.tables", "engine.export.report",
 )  # fmt: skip
 ENGINE: Final = (

@@ -137,11 +137,11 @@ def batch_ttft(policy: str) -> Ask:
 def waste(db: sqlite3.Connection) -> float:
     """The share of padding among the slot-steps of the static run."""
     slot_step = "work.step_id * 1000 + slot"
-    counted = db.execute(
-        f"SELECT count(DISTINCT {slot_step}), count(DISTINCT CASE WHEN request_id < 0 THEN {slot_step} END) FROM work "
+    computed, useful = db.execute(
+        f"SELECT count(DISTINCT {slot_step}), count(DISTINCT CASE WHEN request_id >= 0 THEN {slot_step} END) FROM work "
         "JOIN steps ON steps.id = work.step_id JOIN configs ON configs.id = config_id WHERE json LIKE '%\"static\"%'"
     ).fetchone()
-    return float(counted[1]) / counted[0]
+    return 1 - float(useful) / computed
 
 
 def factor(key: str) -> Ask:
