@@ -10,6 +10,8 @@ from engine.export.readable import xml_text
 from engine.plain_text import TURNING
 
 THIN_SPACE = "\u2009"
+SPACE_MARK = "⋅"
+"""The dot operator: the middle dot of Latin text is as wide as an ideograph in Chinese fonts."""
 NOT_APPLICABLE = "—"
 
 MEASURED, DERIVED, PREDICTED = "●", "ƒ", "~"
@@ -95,10 +97,10 @@ def count(value: int | None) -> str:
 
 
 def visible_token(text: str) -> str:
-    """A token with visible white space: · for a space, ↵ for a newline, → for a tab, and a
+    """A token with visible white space: ⋅ for a space, ↵ for a newline, → for a tab, and a
     picture such as ␛ for another control character. `cut` shortens the text and makes it `straight`.
     """
-    return xml_text(cut(text, MOST_OF_TOKEN).replace(" ", "·").replace("\n", "↵").replace("\t", "→"))
+    return xml_text(cut(text, MOST_OF_TOKEN).replace(" ", SPACE_MARK).replace("\n", "↵").replace("\t", "→"))
 
 
 def cut(text: str, most: int = MOST_SHOWN) -> str:

@@ -44,8 +44,11 @@ def menu_text(text: str) -> str:
 
 
 def without_keys(text: str) -> str:
-    """The text of a menu or a button without its `&` marks."""
-    return re.sub(r"&(.?)", r"\1", text)
+    """The text of a menu or a button without its `&` marks.
+
+    Where the letter of the key is none of the text's own, it stands in brackets behind it (`文件(&F)`): these go too.
+    """
+    return re.sub(r"&(.?)", r"\1", re.sub(r"\s*\(&\w\)", "", text))
 
 
 def title_text(text: str) -> str:

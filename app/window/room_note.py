@@ -1,4 +1,4 @@
-"""Says below the number of new tokens how many of them the model's context has room for, before the run."""
+"""Says below the number of new tokens, before the run, what the model has no room for, or cannot read."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from engine.session.schema import ModelReady, PromptsCounted
 
 WAIT_MS: Final = 250
 """After a key: the prompt is counted once the user stops typing."""
+LATIN_ENDS: Final = "\u024f"
+"""The last letter of the Latin alphabets in Unicode; the demo model learnt from English tales alone."""
 TEMPLATE_BYTES: Final = 512
 """More than a chat template adds to a prompt, in most models."""
 
@@ -50,7 +52,8 @@ class RoomNote(QObject):
     def look(self) -> None:
         """Say anew what there is room for, and ask for what is not known."""
         request = self._request()
-        self._panel.room.say("" if request is None else self._words(request))
+        words = [] if request is None else [self._language_words(request), self._words(request)]
+        self._panel.room.say("\n".join(filter(None, words)))
         if request is not None and self._may_be_too_small(request) and not self._is_counted(request):
             self._timer.start()
         else:
@@ -64,6 +67,11 @@ class RoomNote(QObject):
             return self._panel.prompt_request()
         except DecodeScopeError:
             return None
+
+    def _language_words(self, request: RequestSpec) -> str:
+        if self._control.model.model != "demo" or not any(one > LATIN_ENDS and one.isalpha() for one in request.prompt):
+            return ""
+        return self.tr("The demo model knows English only: choose another model for this prompt.")
 
     def _words(self, request: RequestSpec) -> str:
         context = count(self._context)

@@ -147,3 +147,17 @@ def _is_plain(argument: ast.expr) -> bool:
     if isinstance(argument, ast.Constant):
         return True
     return isinstance(argument, ast.Call) and ast.unparse(argument.func).split(".")[-1] in ("tr", "plain")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("&File", "File"),
+        ("文件(&F)", "文件"),
+        ("打开(&O)…", "打开…"),
+        ("Open (&O)", "Open"),
+        ("a && b (c)", "a & b (c)"),
+    ],
+)
+def test_a_command_is_listed_without_the_letter_of_its_key(text: str, shown: str) -> None:
+    assert without_keys(text) == shown

@@ -76,3 +76,15 @@ def test_nothing_is_said_of_a_server(window_of_1024: MainWindow) -> None:
     window.room.look()
     assert said(window) == ""
     window.feed.now.tells = Tells()
+
+
+def test_the_demo_model_knows_english_only(window_of_1024: MainWindow) -> None:
+    window = window_of_1024
+    window.run_panel.prompt.setPlainText("从前有一个国王")
+    assert said(window) == "The demo model knows English only: choose another model for this prompt."
+    window.run_panel.prompt.setPlainText("Das Mädchen · naïve – 3 €")
+    assert said(window) == ""
+    window.run_panel.prompt.setPlainText("从前有一个国王")
+    window.model.load("/models/another")
+    window.room.look()
+    assert said(window) == ""
