@@ -94,7 +94,7 @@ class MainWindow(QMainWindow):
         self.status_control = StatusControl(self, self.status, self.shown, self.control, self.server, feed, self.jobs)
         self._build_side()
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs), self.exports, actions["run_prompt"].trigger
+            self, self.side, PanelContext(self.selection, feed, self.jobs), self.exports, self.control.run_prompt
         )
         self.docks: dict[str, PanelDock] = self.panels.docks
         self.keyboard = Keyboard(self, self.shown, self.selection, self.menus, self.panels, self.strip)
