@@ -102,7 +102,10 @@ class RequestList(QWidget):
             self.count_label.setText("" if self._failed else self.tr("Reading…"))
         else:
             one = self.tr("1 request")
-            self.count_label.setText(one if facts.count == 1 else self.tr("{} requests").format(count(facts.count)))
+            words = [one if facts.count == 1 else self.tr("{} requests").format(count(facts.count))]
+            if facts.examined.wrong:
+                words.append(self.tr("{} of them wrong").format(count(facts.examined.wrong)))
+            self.count_label.setText(", ".join(words))
         self.count_label.setVisible(bool(self.count_label.text()))
         self.facts_label.setText("" if facts is None else " · ".join(self._words(facts)))
         self.facts_label.setVisible(bool(self.facts_label.text()))

@@ -104,7 +104,7 @@ class MainWindow(QMainWindow):
         activity = Activity(self)
         self.panels = Panels(
             self, self.side, PanelContext(self.selection, feed, self.jobs, activity), self.exports,
-            actions["run_prompt"].trigger,
+            self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)
         self.activity = ActivityControl(feed, self.control, self.run_panel, self.status, activity, parent=self)

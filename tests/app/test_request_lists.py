@@ -55,7 +55,7 @@ def test_every_wrong_line_is_named_and_no_run_starts_until_the_file_is_mended(
     path = tmp_path / "r.jsonl"
     choose(qtbot, window, a_list(path, '{"prompt": "a"}', "hello", "", '{"prompt": 1}', "[]", '{"heat": 1}', "{"))
     panel = window.run_panel
-    assert panel.requests.count_label.text() == "6 requests"
+    assert panel.requests.count_label.text() == "6 requests, 5 of them wrong"
     told = panel.requests.fault.text()
     assert "line 2: it is not JSON" in told
     assert 'line 4: "prompt" must be a text.' in told
