@@ -96,11 +96,18 @@ class ActivityControl(QObject):
             if progress.step:
                 words = self.tr("Step {step}: {words}").format(step=progress.step, words=words)
             return with_time(words, self._clock() - self._step_since), share
-        if self._first_step_is_due and passed_s >= QUIET_S:
-            return with_time(self.tr("Running, the first step is not finished"), passed_s), None
-        if self._control.state == "paused" and self._session is not None and not len(self._session.steps):
-            return self.tr("Paused before the first step"), None
-        return "", None
+        return self._before_the_first_step(passed_s), None
+
+    def _before_the_first_step(self, passed_s: float) -> str:
+        if self._session is None or len(self._session.steps):
+            return ""
+        if self._control.state == "paused":
+            return self.tr("Paused before the first step")
+        if self._control.state != "running" or passed_s < QUIET_S:
+            return ""
+        if not self._session.requests:
+            return with_time(self.tr("Running, no request has arrived yet"), passed_s)
+        return with_time(self.tr("Running, the first step is not finished"), passed_s)
 
     def _progress_of_step(self) -> StepProgress | None:
         """How far the step is that runs now; None once it is over."""

@@ -322,4 +322,4 @@ def progress() -> float:
 def _progress() -> ctypes._NamedFuncPointer:
     found = library.library().crew_progress
     found.argtypes, found.restype = [], ctypes.c_double
-    return found  # type: ignore[no-any-return]
+    return found

@@ -105,6 +105,27 @@ def test_requests_from_a_file_and_attention_of_one_head(prepared: Run, tmp_path:
     session.source.close()
 
 
+def test_a_context_that_is_too_small_is_said_before_the_run_and_named_as_its_end(prepared: Run) -> None:
+    prompt = "the cat " * 480
+    options = ("--prompt", prompt, "--prompt", "A king", "--max-new-tokens", "200", "--ignore-eos", "--detail", "off")
+    result = prepared("record", *options, "--batching", "continuous", "--json")
+    figures = json.loads(result.stdout)
+    full, whole = figures["requests"]
+    most = 1024 - full["prompt_tokens"]
+    assert f"request 0: the context of 1024 tokens holds {most} of 200 new ones after its prompt." in result.stderr
+    assert "request 1" not in result.stderr
+    assert (len(full["token_ids"]), full["finish_reason"]) == (most, "context")
+    assert (len(whole["token_ids"]), whole["finish_reason"]) == (200, "length")
+
+
+def test_a_paced_run_names_its_pace_and_none_of_its_rests_is_in_a_figure(prepared: Run) -> None:
+    result = prepared("record", "--max-new-tokens", "4", "--ignore-eos", "--pace", "20", "--json")
+    figures = json.loads(result.stdout)
+    assert figures["paces"] == [20.0]
+    assert figures["timeline"]["idle_s"] == 0.0
+    assert figures["timeline"]["paused_s"] > 0.0
+
+
 def test_each_request_of_a_file_has_its_own_sampling_seed_and_stop(prepared: Run, tmp_path: Path) -> None:
     lines = [
         '{"prompt": "A king", "temperature": 0}',

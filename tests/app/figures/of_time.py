@@ -54,7 +54,7 @@ TIMELINE: Final[Texts] = {
     "text_in": (
         "waits {[request.waited_s for request in all.requests]|seconds}",
         "{[of(step).device_s / of(step).wall_s for step in steps]|percent}",
-        "paused {pauses|plain}", "?between runs {pauses|plain}",
+        "paused {pauses|plain}", "?between runs {pauses|plain}", "?rest {pauses|plain}",
         "?idle {[at(step).timeline.idle_before_s for step in steps]|seconds}",  # only a busy machine leaves such a gap
     ),
     "draw_drafts": (
@@ -74,7 +74,7 @@ TIMELINE: Final[Texts] = {
         "{at(step).speculation.accepted|count} accepted ({at(step).speculation.rate|percent} ƒ), "
         "{at(step).speculation.drafted - at(step).speculation.accepted|count} rejected ●",
         "?{marks_with_times|plain}",
-        "?paused {pauses|plain}", "?between runs {pauses|plain}",
+        "?paused {pauses|plain}", "?between runs {pauses|plain}", "?rest {pauses|plain}",
         "request {=request}: “{~}”",
         "{all.requests[request].prompt_tokens|count} prompt tokens, "
         "{len(all.requests[request].token_ids)|count} generated",

@@ -156,6 +156,19 @@ def test_logprobs_and_alternatives_are_those_without_graphs(
         assert one.alternatives[:half] == other.alternatives[:half]
 
 
+def test_a_caller_that_lets_time_pass_between_steps_has_none_in_the_air_meanwhile(tiny_model: LoadedModel) -> None:
+    run = RunSpec(requests_of(12), Switches(graphs=True))
+    in_the_air: list[bool] = []
+
+    def rest(engine: Engine, _: int) -> None:
+        engine.launches_ahead = False
+        in_the_air.append(engine.in_flight is not None)
+
+    rested = drive(tiny_model, run, rest, graph_device=PlainDevice())
+    assert not any(in_the_air)
+    assert tokens_of(rested) == tokens_of(drive(tiny_model, run, graph_device=PlainDevice()))
+
+
 def test_steps_overlap_and_their_times_do_not(tiny_model: LoadedModel) -> None:
     """While a step runs, the next one is launched; recorded steps follow each other all the same."""
     in_the_air: list[bool] = []
