@@ -302,6 +302,10 @@ class LatencyPanel(Panel):
             self.histogram.fence_us = fence
         else:
             self.histogram.show_histogram(histogram(walls_us, self.histogram.bin_count()), fence, [])
+        self._write_outliers()
+
+    def _write_outliers(self) -> None:
+        """Say how many steps the buttons beside it walk through."""
         picked = len(self.picked_steps())
         within = self.tr("{n} selected") if self.histogram.band is not None else self.tr("{n} outliers ƒ")
         words = within.format(n=count(picked))
@@ -396,6 +400,7 @@ class LatencyPanel(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit(event.size().width(), event.size().height())
+        self._write_outliers()
 
     def _fit(self, width: int, height: int) -> None:
         arrangement = arrangement_of(width, height)
