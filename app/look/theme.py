@@ -157,6 +157,9 @@ def style_sheet(colours: Theme) -> str:
     QToolButton:hover {{ background: {hover}; }}
     QToolButton:focus {{ border-color: {colours.accent}; }}
     QToolButton::menu-indicator {{ image: none; }}
+    QToolButton#log-button {{ border-color: {colours.line}; padding: 0 4px; }}
+    QToolButton#log-button:focus {{ border-color: {colours.text}; }}
+    QToolButton#log-button:checked {{ background: {colours.accent}; color: {colours.on_accent}; }}
     QPushButton {{ border: 1px solid {colours.line}; border-radius: 4px; padding: 5px 12px;
                    background: {colours.panel}; }}
     QPushButton:hover {{ border-color: {colours.muted}; }}

@@ -43,7 +43,7 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "PanelHelp",
         "A row of the table is a part of a token's time: its mean, its 99th percentile, its share. Below, a bar is a "
         "step, stacked by the same parts, and the histogram counts steps by their time: dragging over times selects "
-        "those steps in all panels. A ▲ at the top of a bar says that it is higher than the axis; Log shows all.",
+        "those steps in all panels. A ▲ at the top of a bar says that it is higher than the axis; log shows all.",
     ),
     "utilisation": QT_TRANSLATE_NOOP(
         "PanelHelp",

@@ -8,12 +8,12 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QToolButton, QWidget
 
 from app.core.selection import Look, Selected
 from app.look.icons import icon
-from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import MEASURED, count, rate, seconds
 from app.models.delay_reading import DelayReading
 from app.models.latency import REFERENCE_S
@@ -45,6 +45,8 @@ from engine.session.store import Session
 
 PROJECTED_TOKENS: Final = 100
 PICTURES: Final = ("steps", "histogram")
+NARROW: Final = 420
+"""Below this width of the panel in pixels there is no room for the word beside the number of outliers."""
 
 
 class LatencyPanel(Panel):
@@ -135,8 +137,6 @@ class LatencyPanel(Panel):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
         row.addWidget(self.range_line, 1)
-        widest = self.tr("{n} outliers ƒ").format(n="99")
-        self.outliers.setMinimumWidth(QFontMetrics(ui_font()).horizontalAdvance(widest) + 2)
         row.addWidget(self.outliers)
         for button, by, name in (
             (self.previous_button, -1, self.tr("Previous step of the selection, or outlier (Shift+N)")),
@@ -303,12 +303,19 @@ class LatencyPanel(Panel):
             self.histogram.fence_us = fence
         else:
             self.histogram.show_histogram(histogram(walls_us, self.histogram.bin_count()), fence, [])
+        self._write_outliers()
+
+    def _write_outliers(self) -> None:
+        """Say how many steps the buttons beside it walk through."""
         picked = len(self.picked_steps())
         within = self.tr("{n} selected") if self.histogram.band is not None else self.tr("{n} outliers ƒ")
-        self.outliers.setText(within.format(n=count(picked)))
-        self.outliers.setToolTip(
-            self.tr("An outlier took longer than the third quartile by three times the distance between the quartiles.")
+        words = within.format(n=count(picked))
+        narrow = self.width() < NARROW  # a number alone says more than a word that is cut
+        self.outliers.setText(f"{count(picked)} ƒ" if narrow and self.histogram.band is None else words)
+        explained = self.tr(
+            "An outlier took longer than the third quartile by three times the distance between the quartiles."
         )
+        self.outliers.setToolTip(plain(f"{words}\n{explained}"))
         for button in (self.previous_button, self.next_button):
             button.setEnabled(picked > 0)
 
@@ -394,6 +401,7 @@ class LatencyPanel(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit(event.size().width(), event.size().height())
+        self._write_outliers()
 
     def _fit(self, width: int, height: int) -> None:
         arrangement = arrangement_of(width, height)

@@ -244,10 +244,8 @@ class LatencyHistogram(HoverWidget[int]):
         if self.histogram is None:
             super().keyPressEvent(event)
             return
-        key, wide = (
-            meant_key(event, QGuiApplication.platformName()),
-            bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier),
-        )
+        key = meant_key(event, QGuiApplication.platformName())
+        wide = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         last = len(self.histogram.counts) - 1
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End):
             by = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -last}.get(Qt.Key(key), last)

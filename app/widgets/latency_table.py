@@ -84,7 +84,7 @@ class LatencyTable(ThemedTable):
         """Show the wanted columns, without those that must be hidden so that no number is cut."""
         shown = self._wanted()
         for name in DROPPED:
-            if self._width_of(shown) > self.viewport().width():
+            if self._width_of(shown, written=True) > self.viewport().width():
                 shown = [one for one in shown if one != name]
         for index, name in enumerate(COLUMNS):
             self.setColumnHidden(index, name not in shown)
@@ -92,22 +92,27 @@ class LatencyTable(ThemedTable):
     def _wanted(self) -> list[str]:
         return [name for name in COLUMNS if not (self._narrow and name in NARROW)]
 
-    def _width_of(self, columns: list[str]) -> int:
-        """Pixels in which no number of these columns (in bold, as in the row of the total) and no head is cut."""
-        needed = [self._needed_by(column) for column, name in enumerate(COLUMNS) if column > 0 and name in columns]
-        textbook = self._needed_by(COLUMNS.index("textbook")) if "textbook" in columns else 0
-        shared = len(needed) - (textbook > 0)  # these columns have one width
-        return self.sizeHintForColumn(0) + textbook + shared * max(needed, default=0)
+    def _width_of(self, columns: list[str], written: bool = False) -> int:
+        """Pixels in which no number of these columns (in bold, as in the row of the total) and no head is cut.
+
+        Without `written` that is the width of usual numbers, which does not change while figures are written.
+        """
+        needed = {name: self._needed_by(COLUMNS.index(name), written) for name in columns if name != "part"}
+        if written:  # but for the textbook's, all columns have one width
+            widest = max((width for name, width in needed.items() if name != "textbook"), default=0)
+            needed = {name: width if name == "textbook" else widest for name, width in needed.items()}
+        return self.sizeHintForColumn(0) + sum(needed.values())
 
     def _lengths(self) -> list[int]:
         """The length of each text: a table whose texts are as long as before needs the same width."""
         return [len(item.text()) for row in range(len(ROWS)) for column in range(len(COLUMNS))
                 if (item := self.item(row, column)) is not None]  # fmt: skip
 
-    def _needed_by(self, column: int) -> int:
+    def _needed_by(self, column: int, written: bool) -> int:
         """Pixels in which no number of this column and not its head is cut."""
         number = QFontMetrics(ui_font(bold=True))
-        texts = [item.text() for row in range(len(ROWS)) if (item := self.item(row, column)) is not None]
+        rows = range(len(ROWS)) if written else ()
+        texts = [item.text() for row in rows if (item := self.item(row, column)) is not None]
         head = self.horizontalHeaderItem(column)
         title = self.horizontalHeader().fontMetrics().horizontalAdvance(head.text()) if head is not None else 0
         return max(title, *(number.horizontalAdvance(text) for text in ("99.9 ms", *texts))) + 4 * GRID
