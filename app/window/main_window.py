@@ -245,7 +245,6 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_shown(self) -> None:
         session, is_live = self.shown.session, self.shown.is_live
-        self.start.follow()
         self.selection.reset(session)
         self.strip.show_session(session)
         self.run_panel.show_session(session)
@@ -253,6 +252,7 @@ class MainWindow(QMainWindow):
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
         self.menus.actions["compare"].setEnabled(session is not None)
         self._parts.forget()
+        self.start.follow()
         self.follow_news()
         self.kept.tell_what_is_shown()
 
@@ -346,6 +346,7 @@ class MainWindow(QMainWindow):
         self.start.begin()
         self.first_painted.emit()
         self.panels.seen.connect(self.refresher.draw_all)
+        self.panels.came_back.connect(self.follow_news)
         self.refresher.draw_all()
 
     def createPopupMenu(self) -> None:

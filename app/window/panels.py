@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Final
 
@@ -34,6 +35,8 @@ class Panels(QObject):
     """A panel came onto the screen."""
     coming_back = Signal()
     """The panels were away and come back now: what took their place must go."""
+    came_back = Signal()
+    """They are back: `seen` was not emitted for each of them."""
 
     def __init__(
         self, window: QMainWindow, side: QDockWidget, context: PanelContext, exports: Exports, run: Callable[[], None]
@@ -44,12 +47,13 @@ class Panels(QObject):
         self._default_layout = True
         self._away: QByteArray | None = None
         """How the panels stood when they were put away; None while they are not away."""
+        self._returning = False
         self._side_width: int | None = None
         """The width of `side` when the panels were put away; None where the window was not seen before."""
         self.docks: dict[str, PanelDock] = {}
         for entry in PANELS:
             dock = self.docks[entry.name] = PanelDock(entry, context, window)
-            dock.seen.connect(self.seen)
+            dock.seen.connect(self._on_seen)
             dock.came_up.connect(partial(self._on_came_up, dock))
             dock.wants_run.connect(run)
             dock.wants_picture.connect(exports.copy_picture)
@@ -122,12 +126,11 @@ class Panels(QObject):
         """Put the panels in these rows, of which the first takes this share of the height."""
         if self._window.isVisible():
             self._default_layout = False  # from now on the arrangement is somebody's choice
-        if self._away is not None:
-            self._away = None
-            self.coming_back.emit()
-        layout.arrange(self._window, self._side, self.docks, rows)
+        away, self._away = self._away, None
         share_out = partial(layout.proportion, self._window, self._side, self.docks, rows, WIDTH, first_share)
-        share_out()
+        with self._coming_back() if away is not None else nullcontext():
+            layout.arrange(self._window, self._side, self.docks, rows)
+            share_out()
         QTimer.singleShot(0, share_out)
 
     def restore_layout(self) -> None:
@@ -160,15 +163,13 @@ class Panels(QObject):
             self.restore_layout()
             return
         away, self._away = self._away, None
-        self._window.setUpdatesEnabled(False)
-        self.coming_back.emit()
-        others = [one for one in self._others() if not one.isHidden()]
-        self._window.restoreState(away, layout.version_of(self.docks))
-        for one in self._others():
-            one.setVisible(one in others)
-        if self._side_width is not None:
-            self._window.resizeDocks([self._side], [self._side_width], Qt.Orientation.Horizontal)
-        self._window.setUpdatesEnabled(True)
+        with self._coming_back():
+            others = [one for one in self._others() if not one.isHidden()]
+            self._window.restoreState(away, layout.version_of(self.docks))
+            for one in self._others():
+                one.setVisible(one in others)
+            if self._side_width is not None:
+                self._window.resizeDocks([self._side], [self._side_width], Qt.Orientation.Horizontal)
 
     def share_out(self) -> None:
         """Give the rows of the default arrangement their share, now that the window can be seen."""
@@ -185,6 +186,23 @@ class Panels(QObject):
             preferences.layout = self._window.saveState(layout.version_of(self.docks))
         elif not self._default_layout:
             preferences.layout = self._away
+
+    @contextmanager
+    def _coming_back(self) -> Iterator[None]:
+        """The context in which the panels are put back: they are drawn once, when all are there."""
+        self._returning = True
+        self._window.setUpdatesEnabled(False)
+        self.coming_back.emit()
+        try:
+            yield
+        finally:
+            self._window.setUpdatesEnabled(True)
+            self._returning = False
+        self.came_back.emit()
+
+    def _on_seen(self) -> None:
+        if not self._returning:
+            self.seen.emit()
 
     def _others(self) -> list[QWidget]:
         """What a stored arrangement shows or hides beside the panels: tool bars, and other docks."""

@@ -152,14 +152,12 @@ class StartPage(QScrollArea):
 
     def walk(self, tile: Tile, key: Qt.Key) -> None:
         """Give the focus to the nearest tile in the direction of an arrow key."""
-        page = self.widget()
-        assert page is not None
-        here = tile.mapTo(page, tile.rect().center())
+        here = tile.mapTo(self, tile.rect().center())
         best: tuple[int, Tile] | None = None
         for other in self.tiles:
             if other is tile or not other.isVisible() or not other.isEnabled():
                 continue
-            way = other.mapTo(page, other.rect().center()) - here
+            way = other.mapTo(self, other.rect().center()) - here
             ahead, aside = _along(way, key)
             apart = other.height() // 2 if key in (Qt.Key.Key_Up, Qt.Key.Key_Down) else other.width() // 2
             if ahead >= apart and (best is None or ahead + 2 * aside < best[0]):
