@@ -271,21 +271,17 @@ class HeadsBesideMap(QSplitter):
         self._large = large
         self._moved = False
         self.setChildrenCollapsible(False)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setMinimumSize(
-            heads.minimumWidth() + self.scroll.verticalScrollBar().sizeHint().width(), LEAST_HEADS
-        )
-        self.scroll.setWidget(heads)
-        self.scroll.viewport().setAutoFillBackground(False)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setMinimumSize(heads.minimumWidth() + self.area.verticalScrollBar().sizeHint().width(), LEAST_HEADS)
+        self.area.setWidget(heads)
+        self.area.viewport().setAutoFillBackground(False)
         heads.setAutoFillBackground(False)  # setWidget has switched it on
-        heads.revealed.connect(
-            lambda box: self.scroll.ensureVisible(box.center().x(), box.center().y(), 0, box.height())
-        )
-        self.addWidget(self.scroll)
+        heads.revealed.connect(lambda box: self.area.ensureVisible(box.center().x(), box.center().y(), 0, box.height()))
+        self.addWidget(self.area)
         self.addWidget(large)
         self.splitterMoved.connect(self._by_hand)
         heads.installEventFilter(self)
@@ -295,7 +291,7 @@ class HeadsBesideMap(QSplitter):
         """The area around the small maps is shown and hidden with them."""
         if event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent):
             shown = event.type() == QEvent.Type.ShowToParent
-            self.scroll.setVisible(shown)
+            self.area.setVisible(shown)
             self._large.setMinimumHeight(LEAST_LARGE if shown else 0)
             self._share()
         return super().eventFilter(watched, event)

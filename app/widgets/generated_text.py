@@ -180,7 +180,7 @@ class GeneratedText(QWidget):
         style = QTextCharFormat()
         style.setBackground(QColor(theme().accent))
         style.setForeground(QColor(theme().on_accent))
-        mark.cursor, mark.format = cursor, style  # type: ignore[attr-defined]
+        mark.cursor, mark.format = cursor, style
         return mark
 
     def _show_facts(self, session: Session, request: RecordedRequest, subject: Subject) -> None:
