@@ -93,9 +93,8 @@ def _attention(recorded: dict[str, int]) -> list[tuple[str, str]]:
     if recorded.get("steps_on") and recorded["steps_off"]:
         rows.append(("steps without attention recorded", count(recorded["steps_off"])))
     if left_out := recorded.get("prompt_rows_left_out"):
-        always, room = count(ROWS_A_SPAN), memory(BYTES_A_STEP)
-        why = f"a step keeps a prompt's last {always}, and more while its rows fit into {room}"
-        rows.append(("attention rows left out", f"{count(left_out)}: {why}"))
+        rows.append(("attention rows left out of long prompts", count(left_out)))
+        rows.append(("  kept of a prompt in a step", f"the last {count(ROWS_A_SPAN)}, or {memory(BYTES_A_STEP)}"))
     return rows
 
 

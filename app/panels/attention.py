@@ -125,7 +125,7 @@ class AttentionPanel(Panel):
         self.row_label = ThemedLabel(wrap=True)
         self.flow = TokenFlow()
         self.flow.clicked.connect(self.choose_token)
-        below = QWidget()
+        below = self._below = QWidget()
         stack = QVBoxLayout(below)
         stack.setContentsMargins(0, GRID, 0, 0)
         stack.setSpacing(GRID)
@@ -435,7 +435,7 @@ class AttentionPanel(Panel):
             least = (2 if self.height() >= LOW else 1) * self.flow.compact_height
             lines = min(max(self.height() // 5, least), 4 * self.flow.line_height)
             text = lines + self.row_label.heightForWidth(self.splitter.width()) + 4 * GRID
-            self.splitter.widget(1).setMinimumHeight(0 if self.heads.isHidden() else text)
+            self._below.setMinimumHeight(0 if self.heads.isHidden() else text)
             self.splitter.setSizes([max(1, self.splitter.height() - text), text])
 
     # --- mouse and keys ---------------------------------------------------------------------------------------------

@@ -230,9 +230,10 @@ ATTENTION: Final[Texts] = {
     "tip of QSpinBox": ("The layer whose attention is recorded and shown; layers count from 0.",),
     "tip of ColourBar": (
         "Attention probability: how much of its attention a query gives to a key (0 to 1).",
-        "The scale ends at {=top}, the 95th percentile of the map. Larger values have the colour of the field above "
-        "the bar.",
+        "The scale ends at {=top}",
+        "the 95th percentile of the map. Larger values have the colour of the field above the bar.",
     ),
+    "ColourBar._paint_clipped": ("> p95",),
     "HeadGrid.paint": ("{=head}", "{head_numbers()|number}"),
     "tip HeadGrid": (
         "layer {=layer}, head {=head}: {len(looks_in_range(head))|count} rows, mean entropy "
