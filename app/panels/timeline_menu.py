@@ -40,7 +40,7 @@ class LaneMenu(QToolButton):
         }
         self.orders = {one: self._choice(orders[one], partial(self._order, one)) for one in ORDERS}
         _group(menu, list(self.orders.values()))
-        menu.addSection(self.tr("Groups: running, waiting, finished"))
+        menu.addSection(self.tr("Groups of those that wait or have finished"))
         groupings: dict[Grouping, str] = {
             "auto": self.tr("While they do not fit and some run"),
             "always": self.tr("Always"),

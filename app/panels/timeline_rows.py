@@ -9,7 +9,7 @@ from typing import Final
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtWidgets import QScrollBar, QWidget
 
-from app.models.request_lanes import LaneChoice, RequestLanes, State, arrange
+from app.models.request_lanes import Group, LaneChoice, RequestLanes, arrange
 from app.models.timeline import TimelineModel
 from app.panels.timeline_lanes import Lanes
 
@@ -123,9 +123,9 @@ class RequestRows:
         self.choice, self.following, self._most = choice, True, 0
         self.scroll.setValue(0)
 
-    def fold(self, state: State) -> None:
+    def fold(self, group: Group) -> None:
         """Fold a group, or unfold it."""
-        folded = {**self.choice.folded, state: not self.choice.is_folded(state)}
+        folded = {**self.choice.folded, group: not self.choice.is_folded(group)}
         self.choice, self._most = replace(self.choice, folded=folded), 0
 
     def _by_hand(self) -> None:

@@ -95,9 +95,10 @@ def test_the_requests_that_run_stay_in_view_and_the_others_are_folded(qtbot: QtB
     with listening() as heard:
         panel.grab()
     texts = [one.text for one in heard.painted]
-    assert "4 running" in texts
     assert f"{finished} finished, folded" in texts
-    assert f"40 requests · 4 lanes in view · {REQUESTS - 4} folded into groups" in texts
+    waiting = REQUESTS - 4 - finished
+    words = f"40 requests · 4 running · {waiting} waiting · {finished} finished · lanes in view: 4 · folded: 36"
+    assert words in texts
 
 
 def test_a_run_that_is_over_has_a_lane_for_each_request(qtbot: QtBot) -> None:
@@ -110,7 +111,7 @@ def test_a_run_that_is_over_has_a_lane_for_each_request(qtbot: QtBot) -> None:
     with listening() as heard:
         panel.grab()
     texts = [one.text for one in heard.painted]
-    assert any(text.startswith("40 requests · ") and text.endswith(" to scroll to") for text in texts)
+    assert any(text.startswith("40 requests · 40 finished · lanes in view: ") and "below: " in text for text in texts)
     assert lanes == list(range(len(lanes)))
 
 
