@@ -279,7 +279,8 @@ class TimelineCanvas(AxisChart[QPointF]):
             return lanes_in(width, height, Content())
         layers = self.layers_wanted and model.layers.recorded
         rows = lines_of(legend_entries(model, layers), self.plot_box().width())
-        content = Content(len(model.session.marks), model.speculates, model.stepped, layers, rows)
+        requests = len(model.session.requests)
+        content = Content(len(model.session.marks), model.speculates, model.stepped, layers, requests, rows)
         return lanes_in(width, height, content)
 
     def request_box(self, index: int) -> QRectF:

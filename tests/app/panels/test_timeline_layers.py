@@ -119,6 +119,7 @@ def test_steps_too_narrow_say_how_to_see_their_layers(qtbot: QtBot) -> None:
 
 def test_the_lane_is_there_only_where_layers_were_timed_and_can_be_hidden(qtbot: QtBot) -> None:
     assert shown(qtbot, decode_run(3, "contiguous").session).canvas.lanes().layers.height() == 0
+    assert shown(qtbot, layered(), 130).canvas.lanes().layers.height() > 0, "a low panel, but one request"
     panel = shown(qtbot, layered())
     assert panel.lane_menu.isVisible()
     assert panel.canvas.lanes().layers.height() > 0

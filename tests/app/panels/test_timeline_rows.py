@@ -115,6 +115,22 @@ def test_a_run_that_is_over_has_a_lane_for_each_request(qtbot: QtBot) -> None:
     assert lanes == list(range(len(lanes)))
 
 
+def test_at_its_end_a_run_that_was_followed_shows_who_ran_last(qtbot: QtBot) -> None:
+    queue = Queue()
+    queue.steps(3)
+    panel = shown(qtbot, queue)
+    last: list[int] = []
+    while queue.running:
+        last = queue.running
+        queue.steps(1)
+        panel.refresh()
+    assert set(last) <= set(in_view(panel))
+    wheel_beside(panel, 40)
+    assert 0 in in_view(panel)
+    panel.resize(panel.width() - 40, panel.height())
+    assert 0 in in_view(panel), "who scrolls away stays there"
+
+
 def test_a_click_unfolds_a_group_and_folds_it_again(qtbot: QtBot) -> None:
     queue = Queue()
     queue.steps(20)
