@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
-from app.models.request_lanes import ORDERS, Grouping, LaneChoice, Order
+from app.models.request_lanes import ORDERS, Group, Grouping, LaneChoice, Order
 
 
 class LaneMenu(QToolButton):
@@ -23,7 +23,7 @@ class LaneMenu(QToolButton):
     def __init__(self, current: Callable[[], LaneChoice], parent: QWidget) -> None:
         super().__init__(parent)
         self._current = current
-        self.setText(self.tr("lanes"))
+        self.setText(self.tr("lanes ▾"))
         name = self.tr("Order and groups of the requests, and the lane of layers")
         self.setToolTip(name)
         self.setAccessibleName(name)
@@ -48,6 +48,13 @@ class LaneMenu(QToolButton):
         }
         self.groupings = {one: self._choice(groupings[one], partial(self._grouping, one)) for one in get_args(Grouping)}
         _group(menu, list(self.groupings.values()))
+        folds: dict[Group, str] = {
+            "waiting": self.tr("Fold those that wait"),
+            "finished": self.tr("Fold those that have finished"),
+        }
+        menu.addSeparator()
+        self.folds = {one: self._choice(folds[one], partial(self._fold, one)) for one in get_args(Group)}
+        menu.addActions(list(self.folds.values()))
         self._rule = menu.addSeparator()
         self.layers = self._choice(self.tr("Layers in the order in which they run"), lambda: None)
         self.layers.setChecked(True)
@@ -74,8 +81,14 @@ class LaneMenu(QToolButton):
     def _grouping(self, grouping: Grouping) -> None:
         self.chosen.emit(replace(self._current(), grouping=grouping, folded={}))
 
+    def _fold(self, group: Group) -> None:
+        now = self._current()
+        self.chosen.emit(replace(now, folded={**now.folded, group: self.folds[group].isChecked()}))
+
     def _show_choice(self) -> None:
         now = self._current()
+        for group, action in self.folds.items():
+            action.setChecked(now.is_folded(group))
         self.orders[now.order].setChecked(True)
         self.groupings[now.grouping].setChecked(True)
 

@@ -212,6 +212,10 @@ def test_the_menu_orders_and_groups_the_lanes(qtbot: QtBot) -> None:
     assert counts == sorted(counts, reverse=True)
     menu.groupings["always"].trigger()
     assert panel.canvas.rows.shown.grouped
+    menu.menu().aboutToShow.emit()
+    assert menu.folds["finished"].isChecked()
+    menu.folds["finished"].trigger()
+    assert panel.canvas.rows.shown.folded == {"waiting"}
 
 
 def test_the_keys_walk_the_lanes_as_they_stand(qtbot: QtBot) -> None:
