@@ -20,9 +20,11 @@ class LaneMenu(QToolButton):
     chosen = Signal(object)
     layers_chosen = Signal(bool)
 
-    def __init__(self, current: Callable[[], LaneChoice], parent: QWidget) -> None:
+    def __init__(self, current: Callable[[], LaneChoice], has_layers: Callable[[], bool], parent: QWidget) -> None:
+        """`current` returns the choice in force, `has_layers` whether the lane of layers is there."""
         super().__init__(parent)
         self._current = current
+        self._has_layers = has_layers
         self.setText(self.tr("lanes ▾"))
         name = self.tr("Order and groups of the requests, and the lane of layers")
         self.setToolTip(name)
@@ -56,9 +58,8 @@ class LaneMenu(QToolButton):
         self.folds = {one: self._choice(folds[one], partial(self._fold, one)) for one in get_args(Group)}
         menu.addActions(list(self.folds.values()))
         self._rule = menu.addSeparator()
-        self.layers = self._choice(self.tr("Layers in the order in which they run"), lambda: None)
-        self.layers.setChecked(True)
-        self.layers.toggled.connect(self.layers_chosen)
+        words = self.tr("Layers in the order in which they run")
+        self.layers = self._choice(words, lambda: self.layers_chosen.emit(self.layers.isChecked()))
         menu.addAction(self.layers)
         self.setMenu(menu)
         menu.aboutToShow.connect(self._show_choice)
@@ -89,6 +90,7 @@ class LaneMenu(QToolButton):
         now = self._current()
         for group, action in self.folds.items():
             action.setChecked(now.is_folded(group))
+        self.layers.setChecked(self._has_layers())
         self.orders[now.order].setChecked(True)
         self.groupings[now.grouping].setChecked(True)
 
