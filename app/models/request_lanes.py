@@ -12,21 +12,22 @@ Order = Literal["arrival", "running", "duration", "first_token", "tokens"]
 """arrival: first come first; running: those that run, then those that wait; then the longest, the last to get its first
 token, or the one with the most tokens first."""
 State = Literal["running", "waiting", "finished"]
+Group = Literal["waiting", "finished"]
+"""The states whose requests can be folded into a group. Those that run come first and need no head."""
 Grouping = Literal["auto", "always", "never"]
 """auto: by state, while the lanes do not fit and some request is not finished."""
 
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 STATES: Final[tuple[State, ...]] = get_args(State)
 """In the order of the groups, from the top."""
-FOLDED: Final[dict[State, bool]] = {"running": False, "waiting": True, "finished": True}
-"""Which groups are folded before the user says otherwise."""
+GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row: the head of a group, or the lane of a request. `heads` and `lanes` are how many of each are above it."""
 
-    group: State | None
+    group: Group | None
     request: int | None
     heads: int
     lanes: int
@@ -38,10 +39,10 @@ class LaneChoice:
 
     order: Order = "arrival"
     grouping: Grouping = "auto"
-    folded: Mapping[State, bool] = field(default_factory=dict)
+    folded: Mapping[Group, bool] = field(default_factory=dict)
 
-    def is_folded(self, state: State) -> bool:
-        return self.folded.get(state, FOLDED[state])
+    def is_folded(self, group: Group) -> bool:
+        return self.folded.get(group, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class RequestLanes:
     rows: tuple[Row, ...] = ()
     members: Mapping[State, tuple[int, ...]] = field(default_factory=dict)
     grouped: bool = False
-    folded: frozenset[State] = frozenset()
+    folded: frozenset[Group] = frozenset()
     """The groups of which only the head is there, and the selected request if it is one of them."""
 
     @property
@@ -97,16 +98,16 @@ def arrange(
             ordered = [one for state in STATES for one in members[state]]
         rows = tuple(Row(None, one, 0, index) for index, one in enumerate(ordered))
         return RequestLanes(rows, members)
-    folded = frozenset(state for state in STATES if members[state] and choice.is_folded(state))
-    found: list[Row] = []
-    heads = lanes = 0
-    for state in STATES:
-        if not members[state]:
+    folded = frozenset(group for group in GROUPS if members[group] and choice.is_folded(group))
+    found = [Row(None, one, 0, index) for index, one in enumerate(members["running"])]
+    heads, lanes = 0, len(found)
+    for group in GROUPS:
+        if not members[group]:
             continue
-        found.append(Row(state, None, heads, lanes))
+        found.append(Row(group, None, heads, lanes))
         heads += 1
-        for one in members[state]:
-            if state not in folded or one == revealed:
+        for one in members[group]:
+            if group not in folded or one == revealed:
                 found.append(Row(None, one, heads, lanes))
                 lanes += 1
     return RequestLanes(tuple(found), members, True, folded)

@@ -49,7 +49,9 @@ class TimelinePanel(Panel):
         self.follow_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.follow_button.clicked.connect(self.canvas.follow_by_hand)
         self.follow_button.hide()
-        self.lane_menu = LaneMenu(lambda: self.canvas.rows.choice, self)
+        self.lane_menu = LaneMenu(
+            lambda: self.canvas.rows.choice, lambda: self.canvas.lanes().layers.height() > 0, self
+        )
         self.lane_menu.chosen.connect(self.canvas.choose_lanes)
         self.lane_menu.layers_chosen.connect(self.canvas.show_layers)
         self.lane_menu.hide()

@@ -68,8 +68,8 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.model: TimelineModel | None = None
         self.axis: Axis = "time"
         self.selected = Selected()
-        self.layers_wanted = True
-        """Whether the layers of steps are shown where they were timed."""
+        self.layers_wanted: bool | None = None
+        """Whether the user wants the layers of steps, where they were timed; None: where there is room for them."""
         self.looker = self._history = Looker(selection, "timeline", lambda: look_of(self.view, self.axis), self._look)
         self._framed: tuple[float, float] | None = None
         self.rows = RequestRows(self, self._rows_moved)
@@ -278,9 +278,18 @@ class TimelineCanvas(AxisChart[QPointF]):
         width, height, model = float(self.width()), float(self.height()), self.model
         if model is None:
             return lanes_in(width, height, Content())
-        layers = self.layers_wanted and model.layers.recorded
+        layers = self.layers_wanted is not False and model.layers.recorded
         rows = lines_of(legend_entries(model, layers), self.plot_box().width())
-        content = Content(len(model.session.marks), model.speculates, model.stepped, layers, rows)
+        requests = len(model.session.requests)
+        content = Content(
+            len(model.session.marks),
+            model.speculates,
+            model.stepped,
+            layers,
+            self.layers_wanted is True,
+            requests,
+            rows,
+        )
         return lanes_in(width, height, content)
 
     def request_box(self, index: int) -> QRectF:

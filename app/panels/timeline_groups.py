@@ -9,42 +9,38 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPolygonF
 
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
 from app.look.units import count
-from app.models.request_lanes import RequestLanes, State
+from app.models.request_lanes import Group, RequestLanes, State
 from app.panels.timeline_lanes import Lanes
 from app.panels.timeline_paint import Scene
 from app.widgets.pixels import blend, image, stacked_columns
 from engine.session.store import Session
 
 
-def group_words(shown: RequestLanes, state: State) -> str:
-    """A group's name with the number of its requests, and how many of them have lanes while it is folded."""
+def group_words(shown: RequestLanes, group: Group) -> str:
+    """A group's name with the number of its requests, and whether it is folded."""
     translate = QCoreApplication.translate
-    members = shown.members[state]
-    words = {
-        "running": translate("Timeline", "{} running"),
-        "waiting": translate("Timeline", "{} waiting"),
-        "finished": translate("Timeline", "{} finished"),
-    }[state].format(count(len(members)))
-    if state not in shown.folded:
-        return words
-    return translate("Timeline", "{group}, folded").format(group=words)
+    words = translate("Timeline", "{} waiting") if group == "waiting" else translate("Timeline", "{} finished")
+    words = words.format(count(len(shown.members[group])))
+    return translate("Timeline", "{group}, folded").format(group=words) if group in shown.folded else words
 
 
 def note_words(shown: RequestLanes, lanes: Lanes, scrolled: int) -> str:
-    """Which of the requests have a lane in view, and where the others are."""
+    """How many requests there are in each state, and how many of them have a lane in view."""
     translate = QCoreApplication.translate
+    states: dict[State, str] = {
+        "running": translate("Timeline", "{} running"),
+        "waiting": translate("Timeline", "{} waiting"),
+        "finished": translate("Timeline", "{} finished"),
+    }
     parts = [translate("Timeline", "{} requests").format(count(shown.requests))]
-    folded = sum(len(shown.members[state]) for state in shown.folded)
-    own = len(shown.shown)
-    hidden = shown.requests - own
-    visible = sum(
-        lanes.requests.intersects(lanes.row_box(row, scrolled)) for row in shown.rows if row.request is not None
-    )
-    parts.append(translate("Timeline", "{} lanes in view").format(count(visible)))
-    if visible < own:
-        parts.append(translate("Timeline", "{} to scroll to").format(count(own - visible)))
-    if folded:
-        parts.append(translate("Timeline", "{} folded into groups").format(count(hidden)))
+    parts += [words.format(count(len(shown.members[state]))) for state, words in states.items() if shown.members[state]]
+    own = [row for row in shown.rows if row.request is not None]
+    visible = sum(lanes.requests.intersects(lanes.row_box(row, scrolled)) for row in own)
+    parts.append(translate("Timeline", "lanes in view: {}").format(count(visible)))
+    if visible < len(own):
+        parts.append(translate("Timeline", "above and below: {}").format(count(len(own) - visible)))
+    if shown.folded:
+        parts.append(translate("Timeline", "folded: {}").format(count(shown.requests - len(own))))
     return " · ".join(parts)
 
 
@@ -58,7 +54,7 @@ def draw_note(painter: QPainter, scene: Scene, box: QRectF, words: str) -> None:
     painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip, shown)
 
 
-def draw_group(painter: QPainter, scene: Scene, box: QRectF, shown: RequestLanes, state: State) -> None:
+def draw_group(painter: QPainter, scene: Scene, box: QRectF, shown: RequestLanes, state: Group) -> None:
     """Draw a group's head: a triangle, its words, and for a folded one how many of it ran or waited at each time."""
     colours = scene.colours
     folded = state in shown.folded
@@ -82,7 +78,7 @@ def draw_group(painter: QPainter, scene: Scene, box: QRectF, shown: RequestLanes
     painter.drawText(text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip, words)
 
 
-def group_text(scene: Scene, shown: RequestLanes, state: State, x: float) -> str:
+def group_text(scene: Scene, shown: RequestLanes, state: Group, x: float) -> str:
     """The tool tip of a group's head: its size, how many of it ran or waited at the pointer, and what a click does."""
     translate = QCoreApplication.translate
     lines = [group_words(shown, state)]
@@ -102,7 +98,7 @@ def group_text(scene: Scene, shown: RequestLanes, state: State, x: float) -> str
 
 
 def load_of(
-    session: Session, members: tuple[int, ...], state: State, times_ns: NDArray[np.float64]
+    session: Session, members: tuple[int, ...], state: Group, times_ns: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """How many of these requests ran at each time (for `waiting`: had come and waited), int64."""
     begins: list[int] = []
@@ -118,7 +114,7 @@ def load_of(
     return np.sort(begins).searchsorted(times_ns, "right") - np.sort(ends).searchsorted(times_ns, "right")
 
 
-def _draw_load(painter: QPainter, scene: Scene, plot: QRectF, members: tuple[int, ...], state: State) -> None:
+def _draw_load(painter: QPainter, scene: Scene, plot: QRectF, members: tuple[int, ...], state: Group) -> None:
     """Draw how many requests of a folded group ran or waited in each pixel column, relative to the most in view."""
     edges = scene.edges()
     times_ns = _times(scene, (edges[:-1] + edges[1:]) / 2)

@@ -8,7 +8,7 @@ from typing import Final
 from PySide6.QtCore import QPointF, QRectF
 
 from app.look.theme import GRID
-from app.models.request_lanes import RequestLanes, Row, State
+from app.models.request_lanes import Group, RequestLanes, Row
 from app.panels.timeline_chunks import token_at
 from app.panels.timeline_drafts import drafts_text
 from app.panels.timeline_groups import group_text
@@ -35,7 +35,7 @@ class Hit:
     token: int | None = None
     request: int | None = None
     layer: int | None = None
-    group: State | None = None
+    group: Group | None = None
 
 
 def hit(scene: Scene, lanes: Lanes, shown: RequestLanes, scrolled: int, place: QPointF) -> Hit:

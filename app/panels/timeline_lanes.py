@@ -17,18 +17,24 @@ ROOMY: Final = 280
 """Height from which marks may have two lines of labels, and the legend more than one line."""
 LAYERS_HEIGHT: Final = 220
 """Height from which there is a lane of layers, where a session has their times."""
+LOW_LAYERS_HEIGHT: Final = 120
+"""The same for a session of one or two requests, which need less room, and where the user asks for the lane."""
 TALLEST: Final = 96.0
 """Most pixels that the lane of a request takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What has to find a place. `stepped` says whether steps are told, `layers` whether their lane is wanted."""
+    """What has to find a place. `stepped` says whether steps are told, `layers` whether their lane is wanted, and
+    `asked` whether the user asked for it.
+    """
 
     marks: int = 0
     drafts: bool = False
     stepped: bool = True
     layers: bool = False
+    asked: bool = False
+    requests: int = 0
     legend_rows: int = 1
     """Lines of the legend, if there is room for all."""
 
@@ -86,7 +92,9 @@ def lanes_in(width: float, height: float, content: Content) -> Lanes:
     room = legend.top() - marks.bottom() - 3 * GRID
     host = QRectF(0, marks.bottom() + GRID, width, min(max(0.26 * room, 24), 200))
     layers = QRectF(0, host.bottom(), width, 0)
-    if content.layers and height >= LAYERS_HEIGHT:
+    if content.layers and height >= (
+        LAYERS_HEIGHT if content.requests > 2 and not content.asked else LOW_LAYERS_HEIGHT
+    ):
         host.setHeight(min(max(0.18 * room, 24), 140))
         layers = QRectF(0, host.bottom() + GRID, width, 2 * line + GRID)
     device = QRectF(0, layers.bottom() + GRID, width, min(max(0.12 * room, line), 64))

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
-from app.models.request_lanes import ORDERS, Grouping, LaneChoice, Order
+from app.models.request_lanes import ORDERS, Group, Grouping, LaneChoice, Order
 
 
 class LaneMenu(QToolButton):
@@ -20,10 +20,12 @@ class LaneMenu(QToolButton):
     chosen = Signal(object)
     layers_chosen = Signal(bool)
 
-    def __init__(self, current: Callable[[], LaneChoice], parent: QWidget) -> None:
+    def __init__(self, current: Callable[[], LaneChoice], has_layers: Callable[[], bool], parent: QWidget) -> None:
+        """`current` returns the choice in force, `has_layers` whether the lane of layers is there."""
         super().__init__(parent)
         self._current = current
-        self.setText(self.tr("lanes"))
+        self._has_layers = has_layers
+        self.setText(self.tr("lanes ▾"))
         name = self.tr("Order and groups of the requests, and the lane of layers")
         self.setToolTip(name)
         self.setAccessibleName(name)
@@ -40,7 +42,7 @@ class LaneMenu(QToolButton):
         }
         self.orders = {one: self._choice(orders[one], partial(self._order, one)) for one in ORDERS}
         _group(menu, list(self.orders.values()))
-        menu.addSection(self.tr("Groups: running, waiting, finished"))
+        menu.addSection(self.tr("Groups of those that wait or have finished"))
         groupings: dict[Grouping, str] = {
             "auto": self.tr("While they do not fit and some run"),
             "always": self.tr("Always"),
@@ -48,10 +50,16 @@ class LaneMenu(QToolButton):
         }
         self.groupings = {one: self._choice(groupings[one], partial(self._grouping, one)) for one in get_args(Grouping)}
         _group(menu, list(self.groupings.values()))
+        folds: dict[Group, str] = {
+            "waiting": self.tr("Fold those that wait"),
+            "finished": self.tr("Fold those that have finished"),
+        }
+        menu.addSeparator()
+        self.folds = {one: self._choice(folds[one], partial(self._fold, one)) for one in get_args(Group)}
+        menu.addActions(list(self.folds.values()))
         self._rule = menu.addSeparator()
-        self.layers = self._choice(self.tr("Layers in the order in which they run"), lambda: None)
-        self.layers.setChecked(True)
-        self.layers.toggled.connect(self.layers_chosen)
+        words = self.tr("Layers in the order in which they run")
+        self.layers = self._choice(words, lambda: self.layers_chosen.emit(self.layers.isChecked()))
         menu.addAction(self.layers)
         self.setMenu(menu)
         menu.aboutToShow.connect(self._show_choice)
@@ -74,8 +82,15 @@ class LaneMenu(QToolButton):
     def _grouping(self, grouping: Grouping) -> None:
         self.chosen.emit(replace(self._current(), grouping=grouping, folded={}))
 
+    def _fold(self, group: Group) -> None:
+        now = self._current()
+        self.chosen.emit(replace(now, folded={**now.folded, group: self.folds[group].isChecked()}))
+
     def _show_choice(self) -> None:
         now = self._current()
+        for group, action in self.folds.items():
+            action.setChecked(now.is_folded(group))
+        self.layers.setChecked(self._has_layers())
         self.orders[now.order].setChecked(True)
         self.groupings[now.grouping].setChecked(True)
 

@@ -9,7 +9,7 @@ from typing import Final
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtWidgets import QScrollBar, QWidget
 
-from app.models.request_lanes import LaneChoice, RequestLanes, State, arrange
+from app.models.request_lanes import Group, LaneChoice, RequestLanes, arrange
 from app.models.timeline import TimelineModel
 from app.panels.timeline_lanes import Lanes
 
@@ -35,6 +35,8 @@ class RequestRows:
         self._changed = changed
         self._lanes: Lanes | None = None
         self._anchor: tuple[int, float] | None = None
+        self._ended: tuple[int, ...] = ()
+        """The requests that ran until the newest data, where none runs any more."""
         self._most = 0
         """The most lanes that were shown at once while requests were grouped, so that their height does not flicker."""
 
@@ -67,7 +69,9 @@ class RequestRows:
         """Take the requests of the model as they are now."""
         requests = list(model.session.requests.values())
         self._anchor = None if self.following else self._top()
+        ran = self.shown.members.get("running", ())
         self.shown = arrange(requests, self.choice, fits, revealed, int(model.extent("time")[1]))
+        self._ended = () if self.is_live else ran
         self._most = min(max(self._most, len(self.shown.shown)), max(fits, 1)) if self.shown.grouped else 0
 
     def place(self, lanes: Lanes) -> None:
@@ -83,6 +87,8 @@ class RequestRows:
         self.scroll.setMaximum(max(hidden, 0))
         if self.following:
             self._to_running(lanes)
+            if self._ended:  # the run is over: stay where it ended
+                self._bring(lanes, self._boxes(lanes, self._ended))
         elif self._anchor is not None:
             request, offset = self._anchor
             index = self.shown.row_of(request)
@@ -123,9 +129,9 @@ class RequestRows:
         self.choice, self.following, self._most = choice, True, 0
         self.scroll.setValue(0)
 
-    def fold(self, state: State) -> None:
+    def fold(self, group: Group) -> None:
         """Fold a group, or unfold it."""
-        folded = {**self.choice.folded, state: not self.choice.is_folded(state)}
+        folded = {**self.choice.folded, group: not self.choice.is_folded(group)}
         self.choice, self._most = replace(self.choice, folded=folded), 0
 
     def _by_hand(self) -> None:
@@ -136,8 +142,11 @@ class RequestRows:
             self._changed()
 
     def _running_boxes(self, lanes: Lanes) -> list[QRectF]:
-        running = set(self.shown.members.get("running", ()))
-        return [lanes.row_box(row, self.scrolled) for row in self.shown.rows if row.request in running]
+        return self._boxes(lanes, self.shown.members.get("running", ()))
+
+    def _boxes(self, lanes: Lanes, requests: tuple[int, ...]) -> list[QRectF]:
+        wanted = set(requests)
+        return [lanes.row_box(row, self.scrolled) for row in self.shown.rows if row.request in wanted]
 
     def _runs_in_view(self, lanes: Lanes) -> bool:
         """Whether every lane that runs is in view, or as many of them as fit."""
@@ -151,7 +160,12 @@ class RequestRows:
             self.scroll.setValue(0)
             return
         boxes = self._running_boxes(lanes)
-        if not boxes or self._runs_in_view(lanes):
+        if not self._runs_in_view(lanes):
+            self._bring(lanes, boxes)
+
+    def _bring(self, lanes: Lanes, boxes: list[QRectF]) -> None:
+        """Scroll to lanes: to the first of them if they do not fit together, as little as needed."""
+        if not boxes:
             return
         around = boxes[0].united(boxes[-1])
         self._show(lanes, around if around.height() <= lanes.requests.height() else boxes[0])

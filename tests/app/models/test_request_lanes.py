@@ -48,9 +48,9 @@ def test_requests_are_grouped_while_they_do_not_fit_and_some_run() -> None:
     assert not arrange(requests(), LaneChoice(), 5, None, 40 * MS).grouped
     found = arrange(requests(), LaneChoice(), 4, None, 40 * MS)
     assert [(row.group, row.request) for row in found.rows] == [
-        ("running", None), (None, 1), (None, 3), ("waiting", None), ("finished", None),
+        (None, 1), (None, 3), ("waiting", None), ("finished", None),
     ]  # fmt: skip
-    assert (found.heads, found.requests, found.shown) == (3, 5, (1, 3))
+    assert (found.heads, found.requests, found.shown) == (2, 5, (1, 3))
     over = [one for one in requests() if one.finished_ns is not None]
     assert not arrange(over, LaneChoice(), 1, None, 40 * MS).grouped, "nothing is left to follow"
 
@@ -59,14 +59,14 @@ def test_a_selected_request_has_a_lane_in_its_folded_group() -> None:
     found = arrange(requests(), LaneChoice(), 1, 2, 40 * MS)
     assert [(row.group, row.request) for row in found.rows][-2:] == [("finished", None), (None, 2)]
     assert "finished" in found.folded
-    assert found.row_of(2) == 5
+    assert found.row_of(2) == 4
     assert found.row_of(0) is None
 
 
 def test_groups_are_folded_and_unfolded_by_hand() -> None:
-    choice = LaneChoice("arrival", "always", {"finished": False, "running": True})
+    choice = LaneChoice("arrival", "always", {"finished": False})
     found = arrange(requests(), choice, 99, None, 40 * MS)
     assert [(row.group, row.request) for row in found.rows] == [
-        ("running", None), ("waiting", None), ("finished", None), (None, 0), (None, 2),
+        (None, 1), (None, 3), ("waiting", None), ("finished", None), (None, 0), (None, 2),
     ]  # fmt: skip
-    assert [(row.heads, row.lanes) for row in found.rows] == [(0, 0), (1, 0), (2, 0), (3, 0), (3, 1)]
+    assert [(row.heads, row.lanes) for row in found.rows] == [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 3)]

@@ -119,8 +119,20 @@ def test_steps_too_narrow_say_how_to_see_their_layers(qtbot: QtBot) -> None:
 
 def test_the_lane_is_there_only_where_layers_were_timed_and_can_be_hidden(qtbot: QtBot) -> None:
     assert shown(qtbot, decode_run(3, "contiguous").session).canvas.lanes().layers.height() == 0
+    assert shown(qtbot, layered(), 130).canvas.lanes().layers.height() > 0, "a low panel, but one request"
     panel = shown(qtbot, layered())
     assert panel.lane_menu.isVisible()
     assert panel.canvas.lanes().layers.height() > 0
-    panel.lane_menu.layers.trigger()
+    menu = panel.lane_menu
+    menu.menu().aboutToShow.emit()
+    assert menu.layers.isChecked()
+    menu.layers.trigger()
     assert panel.canvas.lanes().layers.height() == 0
+    session = layered()
+    session.apply([schema.RequestArrived(one, "b", [1], ["b"], "{}", 0) for one in range(1, 20)])
+    low = shown(qtbot, session, 180)
+    assert low.canvas.lanes().layers.height() == 0, "the requests need the room"
+    low.lane_menu.menu().aboutToShow.emit()
+    assert not low.lane_menu.layers.isChecked()
+    low.lane_menu.layers.trigger()
+    assert low.canvas.lanes().layers.height() > 0, "asked for"

@@ -95,9 +95,10 @@ def test_the_requests_that_run_stay_in_view_and_the_others_are_folded(qtbot: QtB
     with listening() as heard:
         panel.grab()
     texts = [one.text for one in heard.painted]
-    assert "4 running" in texts
     assert f"{finished} finished, folded" in texts
-    assert f"40 requests · 4 lanes in view · {REQUESTS - 4} folded into groups" in texts
+    waiting = REQUESTS - 4 - finished
+    words = f"40 requests · 4 running · {waiting} waiting · {finished} finished · lanes in view: 4 · folded: 36"
+    assert words in texts
 
 
 def test_a_run_that_is_over_has_a_lane_for_each_request(qtbot: QtBot) -> None:
@@ -110,8 +111,24 @@ def test_a_run_that_is_over_has_a_lane_for_each_request(qtbot: QtBot) -> None:
     with listening() as heard:
         panel.grab()
     texts = [one.text for one in heard.painted]
-    assert any(text.startswith("40 requests · ") and text.endswith(" to scroll to") for text in texts)
+    assert any(text.startswith("40 requests · 40 finished · lanes in view: ") and "below: " in text for text in texts)
     assert lanes == list(range(len(lanes)))
+
+
+def test_at_its_end_a_run_that_was_followed_shows_who_ran_last(qtbot: QtBot) -> None:
+    queue = Queue()
+    queue.steps(3)
+    panel = shown(qtbot, queue)
+    last: list[int] = []
+    while queue.running:
+        last = queue.running
+        queue.steps(1)
+        panel.refresh()
+    assert set(last) <= set(in_view(panel))
+    wheel_beside(panel, 40)
+    assert 0 in in_view(panel)
+    panel.resize(panel.width() - 40, panel.height())
+    assert 0 in in_view(panel), "who scrolls away stays there"
 
 
 def test_a_click_unfolds_a_group_and_folds_it_again(qtbot: QtBot) -> None:
@@ -195,6 +212,10 @@ def test_the_menu_orders_and_groups_the_lanes(qtbot: QtBot) -> None:
     assert counts == sorted(counts, reverse=True)
     menu.groupings["always"].trigger()
     assert panel.canvas.rows.shown.grouped
+    menu.menu().aboutToShow.emit()
+    assert menu.folds["finished"].isChecked()
+    menu.folds["finished"].trigger()
+    assert panel.canvas.rows.shown.folded == {"waiting"}
 
 
 def test_the_keys_walk_the_lanes_as_they_stand(qtbot: QtBot) -> None:
