@@ -118,7 +118,11 @@ HEADS: Final = (
     (QT_TRANSLATE_NOOP("BeforeAfter", "Measure"), QT_TRANSLATE_NOOP("BeforeAfter", "What it is expected to improve.")),
     (
         QT_TRANSLATE_NOOP("BeforeAfter", "Ran ●"),
-        QT_TRANSLATE_NOOP("BeforeAfter", "The requests of both sides: tokens of the prompt + tokens generated."),
+        QT_TRANSLATE_NOOP(
+            "BeforeAfter",
+            "The requests of both sides: tokens of the prompt + tokens generated. The paged cache and attention's "
+            "kernels have requests of their own.",
+        ),
     ),
     (
         QT_TRANSLATE_NOOP("BeforeAfter", "Off ●"),

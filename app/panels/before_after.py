@@ -248,8 +248,7 @@ class BeforeAfterPanel(Panel):
                 tokens=count(tokens), repeats=count(repeats),
             )
         )  # fmt: skip
-        other = self.tr("The paged cache and FlashAttention have requests of their own, which stand under “Ran”.")
-        self.note.setToolTip(plain(f"{self.note.text()}\n{other}"))
+        self.note.setToolTip(plain(self.note.text()))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
