@@ -118,7 +118,11 @@ HEADS: Final = (
     (QT_TRANSLATE_NOOP("BeforeAfter", "Measure"), QT_TRANSLATE_NOOP("BeforeAfter", "What it is expected to improve.")),
     (
         QT_TRANSLATE_NOOP("BeforeAfter", "Ran ●"),
-        QT_TRANSLATE_NOOP("BeforeAfter", "The requests of both sides: tokens of the prompt + tokens generated."),
+        QT_TRANSLATE_NOOP(
+            "BeforeAfter",
+            "The requests of both sides: tokens of the prompt + tokens generated. The paged cache and attention's "
+            "kernels have requests of their own.",
+        ),
     ),
     (
         QT_TRANSLATE_NOOP("BeforeAfter", "Off ●"),
@@ -148,6 +152,7 @@ MEASURE, RAN, OFF, ON, FACTOR, REFERENCE, SAME_TOKENS = range(1, len(HEADS))
 SAME: Final = QT_TRANSLATE_NOOP("BeforeAfter", "the same")
 DIFFERENT: Final = QT_TRANSLATE_NOOP("BeforeAfter", "different")
 NOT_MEASURED: Final = QT_TRANSLATE_NOOP("BeforeAfter", "not measured: press “Measure all”")
+NOT_YET: Final = QT_TRANSLATE_NOOP("BeforeAfter", "not measured yet")
 CANNOT: Final = QT_TRANSLATE_NOOP("BeforeAfter", "cannot run here: {reason}")
 
 
@@ -184,9 +189,12 @@ def measured_with(session: Session | None) -> tuple[int, int] | None:
     return (int(tokens), repeats) if repeats and tokens is not None else None
 
 
-def lines_of(pairs: Sequence[PairFigures], say: Translate = english) -> list[Line]:
-    """The rows of the table; why a pair cannot run is said once, not again for what else its runs are measured for."""
-    return [Line(pair, _cells(pair, say)) for pair in pairs if not (pair.improvement.runs and pair.reason)]
+def lines_of(pairs: Sequence[PairFigures], say: Translate = english, missing: str = NOT_MEASURED) -> list[Line]:
+    """The rows of the table; why a pair cannot run is said once, not again for what else its runs are measured for.
+
+    `missing` stands where nothing was measured; NOT_YET while a measurement goes on.
+    """
+    return [Line(pair, _cells(pair, say, missing)) for pair in pairs if not (pair.improvement.runs and pair.reason)]
 
 
 def claim_text(improvement: Improvement) -> str:
@@ -245,12 +253,12 @@ def side_text(improvement: Improvement, side: SideFigures, say: Translate = engl
     return f"{shown} ({low}–{high})"
 
 
-def _cells(pair: PairFigures, say: Translate) -> tuple[str, ...]:
+def _cells(pair: PairFigures, say: Translate, missing: str) -> tuple[str, ...]:
     one = pair.improvement
     name, measure = say(NAMES[one.key][0]), say(MEASURES[one.measure])
     load = NOT_APPLICABLE if pair.load is None else load_text(pair.load, say)
     if pair.off is None or pair.on is None:
-        why = say(CANNOT).format(reason=pair.reason) if pair.reason else say(NOT_MEASURED)
+        why = say(CANNOT).format(reason=pair.reason) if pair.reason else say(missing)
         return (name, measure, load, why, "", NOT_APPLICABLE, claim_text(one), NOT_APPLICABLE)
     factor = pair.factor
     return (

@@ -17,6 +17,8 @@ from app.models.before_after import (
     HEADS,
     MEASURE,
     NAMES,
+    NOT_MEASURED,
+    NOT_YET,
     OFF,
     ON,
     RAN,
@@ -141,7 +143,7 @@ class BeforeAfterPanel(Panel):
             return
         self._seen = seen
         pairs = pairs_of(session, control.unavailable)
-        self._lines = lines_of(pairs, say)
+        self._lines = lines_of(pairs, say, NOT_MEASURED if progress is None else NOT_YET)
         heads = [(say(name), say(definition)) for name, definition in HEADS]
         self.table.show_rows(heads, [self._row(line) for line in self._lines])
         self.table.show_columns(frozenset({MEASURE, RAN, SAME_TOKENS}) if self._narrow else frozenset())
@@ -246,8 +248,7 @@ class BeforeAfterPanel(Panel):
                 tokens=count(tokens), repeats=count(repeats),
             )
         )  # fmt: skip
-        other = self.tr("The paged cache and FlashAttention have requests of their own, which stand under “Ran”.")
-        self.note.setToolTip(plain(f"{self.note.text()}\n{other}"))
+        self.note.setToolTip(plain(self.note.text()))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -30,7 +30,6 @@ from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
 from app.widgets.layer_strip import LayerStrip
 from app.widgets.plain import PlainLabel, plain
-from app.widgets.reference_source import reference_source
 from app.widgets.segments import Segments
 from app.widgets.stack_chart import StackChart
 from app.widgets.themed_label import ThemedLabel
@@ -346,7 +345,7 @@ class LatencyPanel(Panel):
                 reference=seconds(tokens * REFERENCE_S["total"]),
             )
         )
-        self.projection.setToolTip(plain(f"{self.projection.text()}\n{reference_source('latency')}"))
+        self.projection.setToolTip(plain(self.projection.text()))
         if self._series is not None:
             parts = range_parts(self._series.session, figures, self._range(self._series), band)
             self.range_line.setText(" · ".join(parts))

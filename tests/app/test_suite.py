@@ -7,6 +7,7 @@ from pytestqt.qtbot import QtBot
 from app.window.main_window import MainWindow
 from engine.client.recordings import Recordings
 from engine.client.suite import END, Suite
+from engine.client.suites import make_suite
 from engine.figures.before_after import before_after, recorded_runs
 from engine.figures.improvements import suite_runs
 from engine.host import protocol
@@ -69,3 +70,20 @@ def test_a_run_after_a_suite_is_a_session_of_its_own(qtbot: QtBot, window: MainW
     assert window.shown.session is not first
     assert window.shown.session is not None
     assert len(window.shown.session.steps) == 5
+
+
+def test_a_suite_by_name_runs_without_a_press_and_can_be_cancelled(
+    qtbot: QtBot, window: MainWindow, engines: Engines
+) -> None:
+    engines.now.steps = 100_000
+    feed = window.feed
+    feed.start_suite(make_suite("batching", feed.unavailable, feed.model_config))
+    qtbot.waitUntil(lambda: window.shown.session is not None and len(window.shown.session.steps) > 0)
+    assert feed.suite_progress == (0, 2)
+    with qtbot.waitSignal(feed.run_ended):
+        feed.stop_run()
+    qtbot.waitUntil(lambda: window.control.state == "idle")
+    assert feed.suite_progress is None
+    (started,) = engines.commands(protocol.Start)
+    assert isinstance(started, protocol.Start)
+    assert started.run.switches.batching == "static"

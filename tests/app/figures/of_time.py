@@ -285,6 +285,12 @@ BEFORE_AFTER: Final[Texts] = {
           for key, claim in (("paged", "2–4×"), ("paged_together", "2–4×"), ("draft", "2–3×"), ("ngram", "2–3×"),
                              ("sdpa", "2–4×"), ("triton", "2–4×"), ("native", "2–4×"))),
     ),
+    "tip ClaimTable": (
+        "Reference: “{~}”, section 8, item 1: KV cache, from O(T²) to O(T).",
+        "Reference: “{~}”, section 8, item 2: PagedAttention, memory used 2–4 times as well.",
+        "Reference: “{~}”, section 8, item 3: speculative decoding, 2–3 times as fast.",
+        "Reference: “{~}”, section 8, item 4: FlashAttention, 2–4 times as fast.",
+    ),
     "FactorChart._draw_bar": ("{factors|number}×",),
 }  # fmt: skip
 

@@ -47,6 +47,7 @@ MOMENTS: Final = (
 """Of which moment the figures of the memory tree are."""
 KV_MEMORY: Final[Texts] = {
     "picker": ("LLaMA-7B, T = 2048, fp16", "float16"),
+    "tip of QComboBox": ("Reference: “{~}”, section 2, problem 2: memory of the KV cache.",),
     "header": (
         "after step {=step}", "after step {=step}, the last", "after step {=step}, the last of the selection",
         "at the peak, step {peak.step|count}",
@@ -152,8 +153,9 @@ SUBJECT: Final = ("request {T.request|plain}", "step {T.step|count}", "position 
 
 BATCH: Final[Texts] = {
     "tip of QPushButton": (
-        "Run the same {~} requests of very different lengths on {~} slots: static, then continuous. "
+        "Run the same {=requests} requests of very different lengths on {=slots} slots: static, then continuous. "
         "The first four have 20, 10, 24 and 7 tokens.",
+        "Reference: “{~}”, section 5: utilisation of a batch.",
     ),
     "table PolicyTable": (
         *(f"{name} / {head}: {{all.static_continuous.{name}.{what}}}" for name in ("static", "continuous")

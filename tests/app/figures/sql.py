@@ -40,10 +40,11 @@ NOT_HELD: Final = {
     r"batch\.\d+\.preempted": "a rule over the rows of work, in tests/app/panels/test_batch.py",
     r"comparison\.(memory|busy)\..*": "tests/engine/figures/test_comparison.py holds them by hand",
     r"comparison\.\w+\.(training\.\d+|inference\.\d+|gap)\.(unit|provenance)": "words",
-    r"static_continuous\.(complete|offset|continuous\.first_request)": "how the two runs belong together, in "
+    r"static_continuous(\.(complete|offset|continuous\.first_request))?": "how the two runs belong together, in "
     "tests/engine/figures/test_batch_comparison.py",
     r"before_after\.\w+\.(measure|off\.repeats|on\.repeats)": "a setting of the suite, and how often it ran",
-    r"before_after\.\w+\.load\.\w+(\.\d+)?": "what a run was given, in tests/engine/figures/test_effects.py",
+    r"before_after\.\w+\.(same_tokens|reason)": "tests/app/panels/test_before_after.py and tests/engine/session",
+    r"before_after\.\w+\.load(\..*)?": "what a run was given, in tests/engine/figures/test_effects.py",
     r"devices\.joules_per_token": "by trapezoids or the device's counter, in tests/app/panels/models",
     r"len\(.*\)": "a length",
     r"detail\.attention\.\d+\.(newest|nine_tenths_on)": "tests/app/panels/test_attention_heads.py",

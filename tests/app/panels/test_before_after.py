@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.selection import Selection
 from app.look.units import rate, significant
-from app.models.before_after import NOT_MEASURED, RAN, load_text, side_text
+from app.models.before_after import NOT_MEASURED, NOT_YET, RAN, load_text, side_text
 from app.panels.base import PanelContext
 from app.panels.before_after import BeforeAfterPanel
 from engine.client.suite import Suite
@@ -158,6 +158,7 @@ def test_progress_is_shown_and_can_be_cancelled(qtbot: QtBot) -> None:
     control.suite_progress = (3, 40)
     panel = panel_of(qtbot, measured(), control)
     assert (panel.progress.value(), panel.progress.maximum()) == (3, 40)
+    assert panel.table.cell(PAGED, OFF) == NOT_YET
     qtbot.mouseClick(panel.cancel_button, Qt.MouseButton.LeftButton)
     assert control.stopped == 1
     control.suite_progress = None
