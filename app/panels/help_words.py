@@ -58,8 +58,8 @@ HOW_TO_READ: Final[dict[str, str]] = {
     ),
     "summary": QT_TRANSLATE_NOOP(
         "PanelHelp",
-        "Each row holds a statement of textbooks beside what this session measured. The tool tip of a figure gives its "
-        "exact value and where it comes from.",
+        "Each row holds a statement of the reference beside what this session measured. The tool tip of a figure gives "
+        "its exact value and where it comes from.",
     ),
     "batch": QT_TRANSLATE_NOOP(
         "PanelHelp",
@@ -73,8 +73,8 @@ HOW_TO_READ: Final[dict[str, str]] = {
     ),
     "before-after": QT_TRANSLATE_NOOP(
         "PanelHelp",
-        "“Measure all” runs every improvement off and on. A row changes one thing only. The band is what textbooks "
-        "claim, the mark what this machine measured.",
+        "“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference "
+        "claims, the mark what this machine measured.",
     ),
 }  # fmt: skip
 """By the panel's name: what its rows, columns and colours are."""

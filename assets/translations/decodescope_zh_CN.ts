@@ -15,6 +15,80 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>Activity</name>
+    <message>
+        <source>Starting the engine</source>
+        <translation>正在启动引擎</translation>
+    </message>
+    <message>
+        <source>Reading the checkpoint</source>
+        <translation>正在读取检查点</translation>
+    </message>
+    <message>
+        <source>Compiling the CPU kernels once, about 20 s</source>
+        <translation>正在编译 CPU 内核（仅此一次，约 20 s）</translation>
+    </message>
+    <message>
+        <source>Loading weights</source>
+        <translation>正在加载权重</translation>
+    </message>
+    <message>
+        <source>The model is loaded</source>
+        <translation>模型已加载</translation>
+    </message>
+    <message>
+        <source>Draft model: {}</source>
+        <translation>草稿模型：{}</translation>
+    </message>
+    <message>
+        <source>Encoding the prompt</source>
+        <translation>正在编码提示词</translation>
+    </message>
+    <message>
+        <source>Prefilling positions {first}–{last} of {prompt}</source>
+        <translation>正在预填充位置 {first}–{last}，共 {prompt} 个</translation>
+    </message>
+    <message>
+        <source>Prefilling the prompt, {} positions</source>
+        <translation>正在预填充提示词，{} 个位置</translation>
+    </message>
+    <message>
+        <source>Computing {} positions</source>
+        <translation>正在计算 {} 个位置</translation>
+    </message>
+    <message>
+        <source>{words}, {share} done</source>
+        <translation>{words}，已完成 {share}</translation>
+    </message>
+</context>
+<context>
+    <name>ActivityControl</name>
+    <message>
+        <source>The run starts when the model is ready: {}</source>
+        <translation>模型就绪后开始运行：{}</translation>
+    </message>
+    <message>
+        <source>Starting the run</source>
+        <translation>正在开始运行</translation>
+    </message>
+    <message>
+        <source>Step {step}: {words}</source>
+        <translation>第 {step} 步：{words}</translation>
+    </message>
+    <message>
+        <source>Paused before the first step</source>
+        <translation>在第一步之前暂停</translation>
+    </message>
+    <message>
+        <source>Running, no request has arrived yet</source>
+        <translation>运行中，尚无请求到达</translation>
+    </message>
+    <message>
+        <source>Running, the first step is not finished</source>
+        <translation>运行中，第一步尚未完成</translation>
+    </message>
+</context>
+<context>
     <name>AttachControl</name>
     <message>
         <source>{server} answers. Models: {models}</source>
@@ -209,6 +283,69 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>AttentionGaps</name>
+    <message>
+        <source>Step {step} recorded no attention. {way}</source>
+        <translation>第 {step} 步没有记录注意力。{way}</translation>
+    </message>
+    <message>
+        <source>Step {step} recorded {place} only. To have this one, choose it and run the prompt again.</source>
+        <translation>第 {step} 步只记录了{place}。要得到这一行，请选中它并重新运行提示词。</translation>
+    </message>
+    <message>
+        <source>Their steps recorded no attention. {way}</source>
+        <translation>这些步没有记录注意力。{way}</translation>
+    </message>
+    <message>
+        <source>Their steps recorded another layer or head. To have them, choose it and run the prompt again.</source>
+        <translation>这些步记录的是别的层或头。要得到这些行，请选定后重新运行提示词。</translation>
+    </message>
+    <message>
+        <source>{n} rows are missing. {reason}</source>
+        <translation>缺少 {n} 行。{reason}</translation>
+    </message>
+    <message>
+        <source>Of a long prompt a step records the last {rows} rows, and more while they fit into {room}. {way}</source>
+        <translation>提示词很长时，每一步只记录最后 {rows} 行；未超过 {room} 时会多记一些。{way}</translation>
+    </message>
+    <message>
+        <source>One head instead of all leaves room for more.</source>
+        <translation>只记录一个头而不是全部，可以多记一些。</translation>
+    </message>
+    <message>
+        <source>A shorter prompt is recorded whole.</source>
+        <translation>较短的提示词会完整记录。</translation>
+    </message>
+    <message>
+        <source>It has not been a query yet.</source>
+        <translation>它还没有作为查询。</translation>
+    </message>
+    <message>
+        <source>K and V came from the cache of an earlier prompt, so nothing was computed there. With kv = contiguous every prompt is computed.</source>
+        <translation>K 和 V 取自先前提示词的缓存，因此那里没有计算。kv = contiguous 时，每个提示词都会计算。</translation>
+    </message>
+    <message>
+        <source>The engine&apos;s queue was full and dropped {n} rows. Record one head, or fewer requests at once.</source>
+        <translation>引擎的队列已满，丢弃了 {n} 行。请只记录一个头，或减少同时运行的请求。</translation>
+    </message>
+    <message>
+        <source>The session does not say why. A new run records the layer and head chosen in Attention.</source>
+        <translation>会话没有说明原因。重新运行会记录“注意力”面板中选定的层和头。</translation>
+    </message>
+    <message>
+        <source>To have it, tick “Record attention of the selected head” and run the prompt again.</source>
+        <translation>要得到它，请勾选“记录所选头的注意力”，然后重新运行提示词。</translation>
+    </message>
+    <message>
+        <source>all heads of layer {layer}</source>
+        <translation>第 {layer} 层的所有头</translation>
+    </message>
+    <message>
+        <source>layer {layer}, head {head}</source>
+        <translation>第 {layer} 层头 {head}</translation>
+    </message>
+</context>
+<context>
     <name>AttentionMap</name>
     <message>
         <source>← query position</source>
@@ -225,6 +362,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
 </context>
 <context>
     <name>AttentionPanel</name>
+    <message>
+        <source>Rows that are missing, and why</source>
+        <translation>缺少的行及原因</translation>
+    </message>
     <message>
         <source>Only DecodeScope&apos;s own engine records attention.</source>
         <translation>只有 DecodeScope 自己的引擎会记录注意力。</translation>
@@ -254,10 +395,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>运行提示词后，一个注意力头的注意力会在此出现，每个 token 一行。</translation>
     </message>
     <message>
-        <source>request {id}</source>
-        <translation>请求 {id}</translation>
-    </message>
-    <message>
         <source>mean of {n} heads ƒ</source>
         <translation>{n} 个头的平均 ƒ</translation>
     </message>
@@ -274,6 +411,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>尚未记录第 {layer} 层、{head} 的注意力；在上方选定后，引擎后续各步会给出新行。</translation>
     </message>
     <message>
+        <source>Of request {id} nothing was recorded.</source>
+        <translation>请求 {id} 没有任何记录。</translation>
+    </message>
+    <message>
         <source>Recorded: {maps}.</source>
         <translation>已记录：{maps}。</translation>
     </message>
@@ -286,6 +427,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>头 {n}</translation>
     </message>
     <message>
+        <source>Nothing chose the first token.</source>
+        <translation>第一个 token 不是选出来的。</translation>
+    </message>
+    <message>
         <source>Newest row: {token} looks at</source>
         <translation>最新一行：{token}</translation>
     </message>
@@ -294,12 +439,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>{token}</translation>
     </message>
     <message>
-        <source>{token} has not been a query; {before}, which chose it, looks at</source>
-        <translation>{token} 还没有作为查询；选出它的是 {before}，它</translation>
-    </message>
-    <message>
         <source>No row of {token} is recorded.</source>
         <translation>没有记录 {token} 的行。</translation>
+    </message>
+    <message>
+        <source>Newest row: {token}, which chose {next}, looks at</source>
+        <translation>最新一行：选出 {next} 的 {token}</translation>
+    </message>
+    <message>
+        <source>{token}, which chose {next}, looks at</source>
+        <translation>选出 {next} 的 {token}</translation>
     </message>
     <message>
         <source>no token: the probabilities of this row are not finite</source>
@@ -373,20 +522,20 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>颜色取概率的对数，使小概率也能看见。</translation>
     </message>
     <message>
-        <source>max 1</source>
-        <translation>最大 1</translation>
+        <source>colours to 1</source>
+        <translation>颜色到 1</translation>
     </message>
     <message>
-        <source>p{}</source>
-        <translation>p{}</translation>
+        <source>colours to p{}</source>
+        <translation>颜色到 p{}</translation>
     </message>
     <message>
-        <source>Percentile that has the last colour</source>
-        <translation>对应最后一种颜色的百分位</translation>
+        <source>Percentile at which the colours end</source>
+        <translation>颜色终止的百分位</translation>
     </message>
     <message>
-        <source>The last colour stands for this percentile of the map and above, so that a few large values do not hide the rest.</source>
-        <translation>最后一种颜色代表图中此百分位及以上的值，使少数大值不会掩盖其余部分。</translation>
+        <source>The colours end at this percentile of the map, so that a few large values do not hide the rest. Larger ones have a colour of their own, which the colour bar shows.</source>
+        <translation>颜色到图中此百分位为止，使少数大值不会掩盖其余部分。更大的值另用一种颜色，见色标。</translation>
     </message>
     <message>
         <source>Follow</source>
@@ -416,6 +565,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>运行两者(&amp;B)</translation>
     </message>
     <message>
+        <source>Run the same {n} requests of very different lengths on {slots} slots: static, then continuous. The first four have 20, 10, 24 and 7 tokens.</source>
+        <translation>在 {slots} 个槽位上运行同样的 {n} 个长短悬殊的请求：先静态，后连续。前四个为 20、10、24 和 7 个 token。</translation>
+    </message>
+    <message>
         <source>Canc&amp;el</source>
         <translation>取消(&amp;E)</translation>
     </message>
@@ -428,10 +581,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>已完成的运行</translation>
     </message>
     <message>
-        <source>Run the example batch, four requests of 20, 10, 24 and 7 tokens: static, then continuous.</source>
-        <translation>运行示例批次（长度为 20、10、24 和 7 个 token 的四个请求）：先静态，后连续。</translation>
-    </message>
-    <message>
         <source>Who was in which step can be told only from inside the server.</source>
         <translation>每一步里有哪些请求，只有从服务器内部才能得知。</translation>
     </message>
@@ -440,8 +589,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>服务器尚未提供任何一步的信息。</translation>
     </message>
     <message>
-        <source>Press “Run both” and the example batch of four requests runs, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
-        <translation>按“运行两者”，由四个请求组成的示例批次会先静态、后连续地运行：每个槽位一条泳道，每个请求一种颜色，填充画斜线。</translation>
+        <source>Press “Run both” and {n} requests run on {slots} slots, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
+        <translation>按“运行两者”，{n} 个请求会在 {slots} 个槽位上先静态、后连续地运行：每个槽位一条泳道，每个请求一种颜色，填充画斜线。</translation>
+    </message>
+    <message>
+        <source>continuous: tokens {rate}× as fast {mark}, TTFT {ttft}× shorter {mark}</source>
+        <translation>连续：token 速率 {rate}× {mark}，TTFT 缩短到 1/{ttft} {mark}</translation>
     </message>
     <message>
         <source>{policy}: {useful} slot-steps useful {mark}, padding not told by this server</source>
@@ -500,6 +653,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>在此步之后被抢占；在第 {} 步回来</translation>
     </message>
     <message>
+        <source>{number} (request {own} of this session)</source>
+        <translation>{number}（本会话的请求 {own}）</translation>
+    </message>
+    <message>
         <source>{} positions of padding {}</source>
         <translation>{} 个填充位置 {}</translation>
     </message>
@@ -539,14 +696,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>保留键和值，使每一步只计算新的 token。</translation>
     </message>
     <message>
-        <source>Paged cache</source>
-        <translation>分页缓存</translation>
-    </message>
-    <message>
-        <source>Takes memory block by block as requests grow, instead of all of it at once.</source>
-        <translation>随请求增长逐块取用内存，而不是一次取用全部。</translation>
-    </message>
-    <message>
         <source>Speculation, draft model</source>
         <translation>推测解码，草稿模型</translation>
     </message>
@@ -563,24 +712,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>提出先前相同词语之后的内容，并用一次前向验证。</translation>
     </message>
     <message>
-        <source>Fused attention (sdpa)</source>
-        <translation>融合注意力（sdpa）</translation>
-    </message>
-    <message>
         <source>PyTorch&apos;s fused kernels in place of scores, softmax and sum one by one.</source>
         <translation>用 PyTorch 的融合内核代替逐个进行的打分、softmax 和求和。</translation>
     </message>
     <message>
-        <source>FlashAttention kernels (triton)</source>
-        <translation>FlashAttention 内核（triton）</translation>
-    </message>
-    <message>
         <source>This project&apos;s tiled kernels in place of scores, softmax and sum one by one.</source>
         <translation>用本项目的分块内核代替逐个进行的打分、softmax 和求和。</translation>
-    </message>
-    <message>
-        <source>FlashAttention kernels (native)</source>
-        <translation>FlashAttention 内核（native）</translation>
     </message>
     <message>
         <source>This project&apos;s tiled kernels for a CPU in place of scores, softmax and sum one by one.</source>
@@ -595,14 +732,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>四个长度不同的请求一起运行，每一步都可加入和离开。</translation>
     </message>
     <message>
-        <source>CUDA graphs</source>
-        <translation type="vanished">CUDA 图</translation>
-    </message>
-    <message>
-        <source>A decode step is launched as one recorded graph of kernels.</source>
-        <translation type="vanished">一个解码步骤作为一张已记录的内核图启动。</translation>
-    </message>
-    <message>
         <source>Step launched as one</source>
         <translation>整步一次启动</translation>
     </message>
@@ -615,12 +744,80 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>每秒 token 数</translation>
     </message>
     <message>
-        <source>KV memory in use, of what is reserved</source>
-        <translation>KV 内存的使用占预留的比例</translation>
+        <source>Scores written out are a matrix of the context&apos;s length squared for each head; tiles never hold it. Counted: the tensors that the attention of a layer makes and holds at once, and its kernel&apos;s own buffers.</source>
+        <translation>逐步写出的分数是每个头一个“上下文长度的平方”大小的矩阵；分块计算从不保存它。计入：一层注意力同时持有的张量，以及内核自己的缓冲区。</translation>
     </message>
     <message>
-        <source>attention&apos;s time a token</source>
-        <translation>每个 token 的注意力时间</translation>
+        <source>Paged cache: memory</source>
+        <translation>分页缓存：内存</translation>
+    </message>
+    <message>
+        <source>Nobody knows how long an answer becomes. A contiguous cache reserves for the longest that is allowed, a paged one takes block after block as requests grow.</source>
+        <translation>没有人事先知道回答会有多长。连续缓存按允许的最大长度预留，分页缓存随请求增长逐块取用。</translation>
+    </message>
+    <message>
+        <source>Paged cache: requests that fit</source>
+        <translation>分页缓存：可容纳的请求</translation>
+    </message>
+    <message>
+        <source>The same runs: both caches have the same memory, and as many requests run as fit into it; others wait.</source>
+        <translation>同样的运行：两种缓存的内存相同，能放下多少请求就同时运行多少，其余等待。</translation>
+    </message>
+    <message>
+        <source>Fused attention (sdpa): time</source>
+        <translation>融合注意力（sdpa）：时间</translation>
+    </message>
+    <message>
+        <source>FlashAttention (triton): time</source>
+        <translation>FlashAttention（triton）：时间</translation>
+    </message>
+    <message>
+        <source>FlashAttention (triton): memory</source>
+        <translation>FlashAttention（triton）：内存</translation>
+    </message>
+    <message>
+        <source>FlashAttention (native): time</source>
+        <translation>FlashAttention（native）：时间</translation>
+    </message>
+    <message>
+        <source>FlashAttention (native): memory</source>
+        <translation>FlashAttention（native）：内存</translation>
+    </message>
+    <message>
+        <source>KV memory in use, of what is reserved, while others wait</source>
+        <translation>有请求等待时，预留的 KV 内存中已用的比例</translation>
+    </message>
+    <message>
+        <source>requests in a step while others wait, on average</source>
+        <translation>有请求等待时，平均每步的请求数</translation>
+    </message>
+    <message>
+        <source>attention&apos;s time in the whole run</source>
+        <translation>整个运行中注意力的时间</translation>
+    </message>
+    <message>
+        <source>most memory of one layer&apos;s attention</source>
+        <translation>单层注意力的最大内存</translation>
+    </message>
+    <message>
+        <source>{prompt} + {made} tokens</source>
+        <translation>{prompt} + {made} 个 token</translation>
+    </message>
+    <message>
+        <source>{n} requests, {prompt} + {made} tokens</source>
+        <translation>{n} 个请求，{prompt} + {made} 个 token</translation>
+    </message>
+    <message>
+        <source>of at most {most}</source>
+        <translation>（最多 {most}）</translation>
+    </message>
+    <message>
+        <source>in {memory} of KV</source>
+        <translation>KV 内存 {memory}</translation>
+    </message>
+    <message>
+        <source>{n} alike</source>
+        <translation>各 {n} 个</translation>
     </message>
     <message>
         <source>Improvement</source>
@@ -637,6 +834,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>What it is expected to improve.</source>
         <translation>预期改进的内容。</translation>
+    </message>
+    <message>
+        <source>Ran ●</source>
+        <translation>运行内容 ●</translation>
+    </message>
+    <message>
+        <source>The requests of both sides: tokens of the prompt + tokens generated. The paged cache and attention&apos;s kernels have requests of their own.</source>
+        <translation>两边运行的请求：提示词的 token 数 + 生成的 token 数。分页缓存和注意力内核各用自己的请求。</translation>
     </message>
     <message>
         <source>Off ●</source>
@@ -663,12 +868,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>开启后好多少倍；无论度量什么，大于 1 都是更好。</translation>
     </message>
     <message>
-        <source>Textbook ~</source>
-        <translation>参考 ~</translation>
+        <source>Reference ~</source>
+        <translation>参考值 ~</translation>
     </message>
     <message>
-        <source>The factor that textbooks claim.</source>
-        <translation>参考所说的倍数。</translation>
+        <source>The factor that the reference claims.</source>
+        <translation>参考文档给出的倍数。</translation>
     </message>
     <message>
         <source>Tokens</source>
@@ -689,6 +894,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>not measured: press “Measure all”</source>
         <translation>未测量：请按“全部测量”</translation>
+    </message>
+    <message>
+        <source>not measured yet</source>
+        <translation>尚未测量</translation>
     </message>
     <message>
         <source>cannot run here: {reason}</source>
@@ -734,36 +943,40 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>各项改进，关闭与开启</translation>
     </message>
     <message>
-        <source>Measured factors beside those that textbooks claim</source>
-        <translation>实测倍数与参考所说的倍数</translation>
+        <source>Measured factors beside the reference</source>
+        <translation>实测倍数与参考值</translation>
     </message>
     <message>
-        <source>times better, measured ƒ; the textbook claim as a band ~</source>
-        <translation>好多少倍，实测 ƒ；参考所说的范围以带状表示 ~</translation>
+        <source>times better, measured ƒ; the reference as a band ~</source>
+        <translation>改善的倍数，实测 ƒ；参考值以带状表示 ~</translation>
+    </message>
+    <message>
+        <source>Measured: {tokens} greedy tokens after “{prompt}”, timed {repeats} times after a run that warms up</source>
+        <translation>已测量：“{prompt}”之后贪心生成 {tokens} 个 token，预热一次后计时 {repeats} 次</translation>
+    </message>
+    <message>
+        <source>Measures {tokens} greedy tokens after “{prompt}”, timed {repeats} times after a run that warms up</source>
+        <translation>将测量：“{prompt}”之后贪心生成 {tokens} 个 token，预热一次后计时 {repeats} 次</translation>
     </message>
     <message>
         <source>Measuring an improvement off and on needs DecodeScope&apos;s own engine; a server&apos;s switches stay as they are.</source>
         <translation>要在关闭与开启之间测量一项改进，需要 DecodeScope 自己的引擎；服务器的开关保持不变。</translation>
     </message>
     <message>
-        <source>Press “Measure all” and what each improvement buys here appears beside what textbooks claim.</source>
-        <translation>按“全部测量”，每项改进在此的效果会与参考的说法并列显示。</translation>
-    </message>
-    <message>
         <source>{n} measured · most: {name} {factor}× ƒ</source>
         <translation>已测 {n} 项 · 最大：{name} {factor}× ƒ</translation>
     </message>
     <message>
+        <source>Press “Measure all” and what each improvement buys here appears beside the reference.</source>
+        <translation>按“全部测量”，每项改进在本机的效果会与参考值并列显示。</translation>
+    </message>
+    <message>
+        <source>The reference names no factor for this.</source>
+        <translation>参考文档没有给出这一项的倍数。</translation>
+    </message>
+    <message>
         <source>%v of %m runs</source>
         <translation>%v / %m 次运行</translation>
-    </message>
-    <message>
-        <source>Measured: {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up</source>
-        <translation>已测量：“{prompt}”之后贪心生成 {tokens} 个 token，预热一次后重复 {repeats} 次</translation>
-    </message>
-    <message>
-        <source>Measures {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up</source>
-        <translation>将测量：“{prompt}”之后贪心生成 {tokens} 个 token，预热一次后重复 {repeats} 次</translation>
     </message>
 </context>
 <context>
@@ -882,6 +1095,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <source>Attention probability: how much of its attention a query gives to a key (0 to 1).</source>
         <translation>注意力概率：查询分给某个键的注意力（0 到 1）。</translation>
     </message>
+    <message>
+        <source>The scale ends at {top}, the {percentile}th percentile of the map. Larger values have the colour of the field above the bar.</source>
+        <translation>色标到 {top} 为止，即图中第 {percentile} 百分位。更大的值用色标上方小格的颜色。</translation>
+    </message>
+    <message>
+        <source>&gt; p{}</source>
+        <translation>&gt; p{}</translation>
+    </message>
 </context>
 <context>
     <name>CommandPalette</name>
@@ -900,6 +1121,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>No command has these words.</source>
         <translation>没有命令包含这些词。</translation>
+    </message>
+    <message>
+        <source>✓ now</source>
+        <translation>✓ 当前</translation>
     </message>
 </context>
 <context>
@@ -1326,6 +1551,22 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>已导出 {}</translation>
     </message>
     <message>
+        <source>Export report</source>
+        <translation>导出报告</translation>
+    </message>
+    <message>
+        <source>HTML report (*.html)</source>
+        <translation>HTML 报告 (*.html)</translation>
+    </message>
+    <message>
+        <source>Export tables: in which folder is theirs to be made?</source>
+        <translation>导出表格：在哪个文件夹中建立表格文件夹？</translation>
+    </message>
+    <message>
+        <source>A report is made from a session&apos;s file, and this session is in memory only.</source>
+        <translation>报告由会话文件生成，而此会话只在内存中。</translation>
+    </message>
+    <message>
         <source>There is nothing to export yet: run a prompt or open a session first.</source>
         <translation>还没有可导出的内容：请先运行提示词或打开会话。</translation>
     </message>
@@ -1364,16 +1605,35 @@ Nothing leaves this machine. Apache License 2.0.</source>
 <context>
     <name>Feed</name>
     <message>
-        <source>No model is loaded: choose one first.</source>
-        <translation type="vanished">尚未加载模型：请先选择一个模型。</translation>
-    </message>
-    <message>
         <source>{} The run is kept in memory only, until the next one begins.</source>
         <translation>{} 本次运行只保存在内存中，直到下一次运行开始。</translation>
     </message>
     <message>
         <source>{reason} Runs are recorded in {folder} instead, which the system may empty: save what you want to keep.</source>
         <translation>{reason} 运行改为记录到 {folder}，系统可能会清空它：请保存想保留的内容。</translation>
+    </message>
+</context>
+<context>
+    <name>Finish</name>
+    <message>
+        <source>context full ({})</source>
+        <translation>上下文已满（{}）</translation>
+    </message>
+    <message>
+        <source>length reached</source>
+        <translation>达到长度上限</translation>
+    </message>
+    <message>
+        <source>end of text</source>
+        <translation>文本结束</translation>
+    </message>
+    <message>
+        <source>stop string</source>
+        <translation>停止串</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>已停止</translation>
     </message>
 </context>
 <context>
@@ -1405,22 +1665,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>request {id} ({place} of {all}) · {facts}</source>
         <translation>请求 {id}（第 {place} 个，共 {all} 个） · {facts}</translation>
-    </message>
-    <message>
-        <source>length reached</source>
-        <translation>达到长度上限</translation>
-    </message>
-    <message>
-        <source>end of text</source>
-        <translation>文本结束</translation>
-    </message>
-    <message>
-        <source>stop string</source>
-        <translation>停止串</translation>
-    </message>
-    <message>
-        <source>stopped</source>
-        <translation>已停止</translation>
     </message>
 </context>
 <context>
@@ -1497,32 +1741,24 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>请求</translation>
     </message>
     <message>
-        <source>“{text}” · {share} {mark} · step {step}, {time} {mark}</source>
-        <translation>“{text}” · {share} {mark} · 第 {step} 步，{time} {mark}</translation>
-    </message>
-    <message>
         <source>Run a prompt, then click a token anywhere to see here what it cost and why it was chosen.</source>
         <translation>运行提示词，然后在任意处点击一个 token，即可在此看到它的代价和被选中的原因。</translation>
     </message>
     <message>
+        <source>Position {n} of request {id} is part of the prompt: it was given, not chosen. Click a generated token.</source>
+        <translation>请求 {id} 的位置 {n} 属于提示词：它是给定的，不是选出来的。请单击一个生成的 token。</translation>
+    </message>
+    <message>
+        <source>Step {step} gave request {id} no token. Choose another step, or click a token.</source>
+        <translation>第 {step} 步没有给请求 {id} 生成 token。请选择别的步，或单击一个 token。</translation>
+    </message>
+    <message>
+        <source>Request {id} has no token yet.</source>
+        <translation>请求 {id} 还没有 token。</translation>
+    </message>
+    <message>
         <source>  newest</source>
         <translation>  最新</translation>
-    </message>
-    <message>
-        <source>probability {share} ● · logprob {logprob} nats · entropy {entropy} nats ●</source>
-        <translation type="vanished">概率 {share} ● · 对数概率 {logprob} nats · 熵 {entropy} nats ●</translation>
-    </message>
-    <message>
-        <source>id {id} · position {position} · from {source}</source>
-        <translation type="vanished">id {id} · 位置 {position} · 来自 {source}</translation>
-    </message>
-    <message>
-        <source>{step}, {kind} · {time} ● · {gap} after the token before · {kernel}</source>
-        <translation type="vanished">{step}，{kind} · {time} ● · 距上一个 token {gap} · {kernel}</translation>
-    </message>
-    <message>
-        <source> · phases of the last timed replay, scaled to this one ƒ</source>
-        <translation type="vanished"> · 各阶段取自上一次计时重放，按本步时长缩放 ƒ</translation>
     </message>
     <message>
         <source>{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}</source>
@@ -1531,14 +1767,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>running</source>
         <translation>运行中</translation>
-    </message>
-    <message>
-        <source>“{text}” · {gap} after the chunk before {mark}</source>
-        <translation>“{text}” · 距上一块 {gap} {mark}</translation>
-    </message>
-    <message>
-        <source>“{text}” · step {step}, {time} {mark}</source>
-        <translation>“{text}” · 第 {step} 步，{time} {mark}</translation>
     </message>
     <message>
         <source>entropy {entropy} nats ●</source>
@@ -1569,16 +1797,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>距上一块 {gap} {mark}</translation>
     </message>
     <message>
+        <source>step took {time} {mark}</source>
+        <translation>该步用时 {time} {mark}</translation>
+    </message>
+    <message>
         <source>{step}, {kind} · {time} ● · {gap} after the token before</source>
         <translation>{step}，{kind} · {time} ● · 距上一个 token {gap}</translation>
     </message>
     <message>
         <source>received {time} later {mark}</source>
         <translation>{time} 后收到 {mark}</translation>
-    </message>
-    <message>
-        <source>phases of the last timed replay, scaled to this one {mark}</source>
-        <translation type="vanished">各阶段取自上一次计时重放，按本步时长缩放 {mark}</translation>
     </message>
     <message>
         <source>the model</source>
@@ -1595,6 +1823,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>reading…</source>
         <translation>读取中…</translation>
+    </message>
+    <message>
+        <source>id {id} · logprob {logprob} nats ●</source>
+        <translation>id {id} · 对数概率 {logprob} nats ●</translation>
     </message>
     <message>
         <source>not recorded</source>
@@ -1641,16 +1873,20 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>第 {layer} 层，{head}</translation>
     </message>
     <message>
+        <source>It is the first token: no row of attention chose it.</source>
+        <translation>这是第一个 token：没有选出它的注意力行。</translation>
+    </message>
+    <message>
+        <source>The row of {query}, which chose it, was not recorded ({where}). {why}</source>
+        <translation>选出它的 {query} 的行没有记录（{where}）。{why}</translation>
+    </message>
+    <message>
         <source>Where {query} looked to choose it ({where}) {mark}</source>
         <translation>{query} 选择它时关注的位置（{where}）{mark}</translation>
     </message>
     <message>
         <source>Its attention row: {untold}</source>
         <translation>其注意力行：{untold}</translation>
-    </message>
-    <message>
-        <source>Its attention row was not recorded for {where}; choose it in the Attention panel.</source>
-        <translation>没有记录它在 {where} 的注意力行；请在“注意力”面板中选择。</translation>
     </message>
 </context>
 <context>
@@ -1924,6 +2160,69 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>LaneMenu</name>
+    <message>
+        <source>lanes ▾</source>
+        <translation>泳道 ▾</translation>
+    </message>
+    <message>
+        <source>Order and groups of the requests, and the lane of layers</source>
+        <translation>请求的顺序与分组，以及层泳道</translation>
+    </message>
+    <message>
+        <source>Order of the requests</source>
+        <translation>请求的顺序</translation>
+    </message>
+    <message>
+        <source>By arrival</source>
+        <translation>按到达时间</translation>
+    </message>
+    <message>
+        <source>Running first</source>
+        <translation>运行中的在前</translation>
+    </message>
+    <message>
+        <source>Longest time first</source>
+        <translation>耗时最长的在前</translation>
+    </message>
+    <message>
+        <source>Latest first token first</source>
+        <translation>首 token 最晚的在前</translation>
+    </message>
+    <message>
+        <source>Most tokens first</source>
+        <translation>token 最多的在前</translation>
+    </message>
+    <message>
+        <source>Groups of those that wait or have finished</source>
+        <translation>等待中或已结束请求的分组</translation>
+    </message>
+    <message>
+        <source>While they do not fit and some run</source>
+        <translation>放不下且有请求运行时</translation>
+    </message>
+    <message>
+        <source>Always</source>
+        <translation>始终</translation>
+    </message>
+    <message>
+        <source>Never</source>
+        <translation>从不</translation>
+    </message>
+    <message>
+        <source>Fold those that wait</source>
+        <translation>折叠等待中的</translation>
+    </message>
+    <message>
+        <source>Fold those that have finished</source>
+        <translation>折叠已结束的</translation>
+    </message>
+    <message>
+        <source>Layers in the order in which they run</source>
+        <translation>按执行顺序显示各层</translation>
+    </message>
+</context>
+<context>
     <name>LateLines</name>
     <message>
         <source>Go to the culprit</source>
@@ -2155,6 +2454,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>各耗时的步数</translation>
     </message>
     <message>
+        <source>tokens = {time} ƒ · reference: {reference} ~</source>
+        <translation>个 token = {time} ƒ · 参考值：{reference} ~</translation>
+    </message>
+    <message>
+        <source>tokens = {time} ƒ · of that prefill {prefill} ● · reference: {reference} ~</source>
+        <translation>个 token = {time} ƒ · 其中预填充 {prefill} ● · 参考值：{reference} ~</translation>
+    </message>
+    <message>
         <source>How many tokens to project to: one request&apos;s prefill, and this many times its mean time a token.</source>
         <translation>推算到多少个 token：一个请求的预填充，加上这么多倍的每 token 平均时间。</translation>
     </message>
@@ -2185,14 +2492,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>An outlier took longer than the third quartile by three times the distance between the quartiles.</source>
         <translation>离群步的耗时超过第三四分位数三倍四分位距。</translation>
-    </message>
-    <message>
-        <source>tokens = {time} ƒ · textbook: {textbook} ~</source>
-        <translation>个 token = {time} ƒ · 参考：{textbook} ~</translation>
-    </message>
-    <message>
-        <source>tokens = {time} ƒ · of that prefill {prefill} ● · textbook: {textbook} ~</source>
-        <translation>个 token = {time} ƒ · 其中预填充 {prefill} ● · 参考：{textbook} ~</translation>
     </message>
     <message>
         <source>all {n} steps</source>
@@ -2274,6 +2573,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>每个 token 的时间（按部分）</translation>
     </message>
     <message>
+        <source>Each part of a token&apos;s time: measured here, and what the reference expects of it.</source>
+        <translation>一个 token 的时间分为哪些部分：本机实测值与参考值。</translation>
+    </message>
+    <message>
         <source>Prepare input</source>
         <translation>准备输入</translation>
     </message>
@@ -2318,6 +2621,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>一步中的部分；每个阶段恰属于其中之一。</translation>
     </message>
     <message>
+        <source>Reference ~</source>
+        <translation>参考值 ~</translation>
+    </message>
+    <message>
         <source>Mean ●</source>
         <translation>平均 ●</translation>
     </message>
@@ -2352,18 +2659,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>p50 ●</source>
         <translation>p50 ●</translation>
-    </message>
-    <message>
-        <source>Each part of a token&apos;s time: measured here, and what textbooks expect of it.</source>
-        <translation>一个 token 时间的各部分：此处的测量值，以及参考所预期的值。</translation>
-    </message>
-    <message>
-        <source>Textbook ~</source>
-        <translation>参考 ~</translation>
-    </message>
-    <message>
-        <source>What textbooks expect of a token, predicted.</source>
-        <translation>参考对单个 token 的预期（预测）。</translation>
     </message>
     <message>
         <source>p90 ●</source>
@@ -2469,6 +2764,88 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>layer</source>
         <translation>层</translation>
+    </message>
+</context>
+<context>
+    <name>LoadSettings</name>
+    <message>
+        <source>Loading the model</source>
+        <translation>模型加载</translation>
+    </message>
+    <message>
+        <source>Device</source>
+        <translation>设备</translation>
+    </message>
+    <message>
+        <source>auto (a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU</source>
+        <translation>auto（有 GPU 就用 GPU）、cpu、cuda，或用 cuda:1 指定第二块 GPU</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <translation>精度</translation>
+    </message>
+    <message>
+        <source>What is computed in; auto is float32 on a CPU, and the checkpoint&apos;s own on a GPU</source>
+        <translation>计算所用的精度；auto 在 CPU 上为 float32，在 GPU 上为检查点自身的精度</translation>
+    </message>
+    <message>
+        <source>Threads</source>
+        <translation>线程</translation>
+    </message>
+    <message>
+        <source>CPU threads; auto lets the engine choose by the model</source>
+        <translation>CPU 线程数；auto 由引擎按模型选择</translation>
+    </message>
+    <message>
+        <source>auto</source>
+        <translation>auto</translation>
+    </message>
+    <message>
+        <source>Draft model</source>
+        <translation>草稿模型</translation>
+    </message>
+    <message>
+        <source>Folder of a smaller model with the same vocabulary, which proposes tokens (switch Speculate); auto: the demo has its own, other models none</source>
+        <translation>词表相同的较小模型所在的文件夹，由它提出 token（见“推测”开关）；auto：演示模型自带，其他模型没有</translation>
+    </message>
+    <message>
+        <source>Choose the folder of the draft model</source>
+        <translation>选择草稿模型的文件夹</translation>
+    </message>
+    <message>
+        <source>Load the model again</source>
+        <translation>重新加载模型</translation>
+    </message>
+    <message>
+        <source>“{}” is no device: auto, cpu, cuda or cuda:N.</source>
+        <translation>“{}”不是设备：应为 auto、cpu、cuda 或 cuda:N。</translation>
+    </message>
+    <message>
+        <source>Not in force yet: these take effect when the model is loaded again.</source>
+        <translation>尚未生效：重新加载模型后生效。</translation>
+    </message>
+    <message>
+        <source>Load the model with these settings; what is generated and recorded stays</source>
+        <translation>按这些设置加载模型；已生成和已记录的内容会保留</translation>
+    </message>
+    <message>
+        <source>The model is loaded with these settings</source>
+        <translation>模型已按这些设置加载</translation>
+    </message>
+</context>
+<context>
+    <name>LogButton</name>
+    <message>
+        <source>log</source>
+        <translation>对数</translation>
+    </message>
+    <message>
+        <source>Logarithmic times</source>
+        <translation>时间取对数</translation>
+    </message>
+    <message>
+        <source>Make the axis of times logarithmic, so that no bar is cut and short ones can be seen</source>
+        <translation>时间轴改为对数，使柱子都不截断，短的也看得见</translation>
     </message>
 </context>
 <context>
@@ -2711,8 +3088,28 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>重新测量本设备读取和乘法的最高速度：MBU 和屋顶线以此为据</translation>
     </message>
     <message>
+        <source>Begin a new run; one that goes on ends</source>
+        <translation>开始新的运行；正在进行的运行会结束</translation>
+    </message>
+    <message>
+        <source>Cancel run</source>
+        <translation>取消运行</translation>
+    </message>
+    <message>
+        <source>Queue run</source>
+        <translation>排队运行</translation>
+    </message>
+    <message>
+        <source>The run starts as soon as the model is ready; press to cancel it</source>
+        <translation>模型一就绪就开始运行；按下可取消</translation>
+    </message>
+    <message>
         <source>Record what the server does</source>
         <translation>记录服务器所做的一切</translation>
+    </message>
+    <message>
+        <source>Starts the run as soon as the model is ready</source>
+        <translation>模型一就绪就开始运行</translation>
     </message>
     <message>
         <source>As the system</source>
@@ -2819,6 +3216,18 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>导出 trace…</translation>
     </message>
     <message>
+        <source>Export report as HTML…</source>
+        <translation>导出 HTML 报告…</translation>
+    </message>
+    <message>
+        <source>Export tables as CSV…</source>
+        <translation>导出 CSV 表格…</translation>
+    </message>
+    <message>
+        <source>Export tables as Parquet…</source>
+        <translation>导出 Parquet 表格…</translation>
+    </message>
+    <message>
         <source>Copy panel as picture</source>
         <translation>将面板复制为图片</translation>
     </message>
@@ -2899,6 +3308,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>右移</translation>
     </message>
     <message>
+        <source>Start page</source>
+        <translation>起始页</translation>
+    </message>
+    <message>
         <source>Follow live</source>
         <translation>跟随最新</translation>
     </message>
@@ -2923,6 +3336,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>快捷键…</translation>
     </message>
     <message>
+        <source>What does this panel show?</source>
+        <translation>此面板显示什么？</translation>
+    </message>
+    <message>
         <source>About DecodeScope…</source>
         <translation>关于 DecodeScope…</translation>
     </message>
@@ -2936,6 +3353,34 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{} layers</source>
         <translation>{} 层</translation>
+    </message>
+    <message>
+        <source>{weights} weights, computing in {dtype}</source>
+        <translation>权重 {weights}，以 {dtype} 计算</translation>
+    </message>
+    <message>
+        <source>{n} of {cores} threads</source>
+        <translation>{n}/{cores} 个线程</translation>
+    </message>
+    <message>
+        <source>CUDA graphs</source>
+        <translation>CUDA 图</translation>
+    </message>
+    <message>
+        <source>compiled step</source>
+        <translation>整步编译</translation>
+    </message>
+    <message>
+        <source>on</source>
+        <translation>开</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>关</translation>
+    </message>
+    <message>
+        <source>auto: attention {attention}, {graphs} {on}</source>
+        <translation>自动：注意力 {attention}，{graphs}{on}</translation>
     </message>
 </context>
 <context>
@@ -2959,6 +3404,60 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Demo model (bundled)</source>
         <translation>演示模型（内置）</translation>
+    </message>
+</context>
+<context>
+    <name>NextRunSettings</name>
+    <message>
+        <source>The next run</source>
+        <translation>下一次运行</translation>
+    </message>
+    <message>
+        <source>Stop texts</source>
+        <translation>停止串</translation>
+    </message>
+    <message>
+        <source>A request ends where one of these appears; one a line, \n stands for a line end</source>
+        <translation>出现其中之一时请求结束；每行一个，\n 表示换行</translation>
+    </message>
+    <message>
+        <source>Switch at</source>
+        <translation>定步切换</translation>
+    </message>
+    <message>
+        <source>Flip switches before a step: STEP:NAME=VALUE, more of them after a semicolon</source>
+        <translation>在某一步之前切换开关：STEP:NAME=VALUE，多项用分号隔开</translation>
+    </message>
+    <message>
+        <source>Teacher pass</source>
+        <translation>教师强制前向</translation>
+    </message>
+    <message>
+        <source>At the end, pass each request&apos;s text through the model at once (panel Parallel vs serial)</source>
+        <translation>结束时让每个请求的文本一次通过模型（“并行与串行”面板）</translation>
+    </message>
+    <message>
+        <source>A request takes at most {n} stop texts of at most {length} characters.</source>
+        <translation>一个请求最多 {n} 个停止串，每个最多 {length} 个字符。</translation>
+    </message>
+</context>
+<context>
+    <name>PaceControl</name>
+    <message>
+        <source>Pace</source>
+        <translation>速度</translation>
+    </message>
+    <message>
+        <source>Full speed</source>
+        <translation>全速</translation>
+    </message>
+    <message>
+        <source>Step by step</source>
+        <translation>逐步</translation>
+    </message>
+    <message>
+        <source>Slows a run down so that it can be watched: each request gets at most so many tokens a second. The rests between steps are recorded as pauses: no step&apos;s time, no gap between tokens and no rate counts them. A step after a rest may take longer than at full speed: clocks and caches have cooled down.</source>
+        <translation>放慢运行以便观看：每个请求每秒最多得到这么多 token。步与步之间的等待记为暂停，不计入步的时间、token 间隔和速率。等待之后的一步可能比全速时更慢：时钟降了频，缓存也凉了。</translation>
     </message>
 </context>
 <context>
@@ -3019,6 +3518,89 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>PanelHelp</name>
+    <message>
+        <source>Under the time axis lie the host, the device, and a lane for each request with its tokens. The colours are the groups of time that the Latency panel names. A gap between two blocks is time without computation.</source>
+        <translation>时间轴下方依次是主机、设备，以及每个请求一条带有 token 的泳道。颜色对应“延迟”面板中的各部分时间。两块之间的空隙是没有计算的时间。</translation>
+    </message>
+    <message>
+        <source>It follows the selection: click a token or a step in any panel. It says which other tokens the model weighed, how long the step took, who shared it, and what delayed a late token.</source>
+        <translation>它跟随选择：在任意面板中单击 token 或步。它说明模型还考虑过哪些 token、该步用了多久、哪些请求同在这一步，以及慢 token 慢在哪里。</translation>
+    </message>
+    <message>
+        <source>A column is a step, a row a position of the text. Solid blue is computed for the first time, hatched orange again, dotted grey is padding, crossed purple a rejected draft, and a green outline came from the cache. The curves below count positions and FLOPs up to each step; dashed lines are the theory.</source>
+        <translation>一列是一步，一行是文本的一个位置。实心蓝色为首次计算，斜线橙色为重复计算，点状灰色为填充，交叉紫色为被拒绝的草稿，绿色边框取自缓存。下方曲线是到每一步为止的位置数和 FLOPs；虚线为理论值。</translation>
+    </message>
+    <message>
+        <source>Used bytes hold live positions, reserved bytes are taken from the device; what is reserved and not used is wasted. The calculator predicts the cache of any model: 2 · layers · positions · KV heads · head dim · bytes an element.</source>
+        <translation>已用字节存放存活位置，预留字节已从设备取得；预留而未用的部分是浪费。计算器可预测任意模型的缓存：2 · 层数 · 位置数 · KV 头数 · 头维度 · 每元素字节数。</translation>
+    </message>
+    <message>
+        <source>A row of the map is the token that looks (the query), a column the token that it looks at (the key). Each row adds up to 1. Rows exist for the layer and head that were recorded while the run went on.</source>
+        <translation>图中一行是发出查询的 token，一列是被关注的 token（键）。每行之和为 1。只有运行时记录了的层和头才有行。</translation>
+    </message>
+    <message>
+        <source>A row of the table is a part of a token&apos;s time: its mean, its 99th percentile, its share. Below, a bar is a step, stacked by the same parts, and the histogram counts steps by their time: dragging over times selects those steps in all panels. A ▲ at the top of a bar says that it is higher than the axis; log shows all.</source>
+        <translation>表中一行是一个 token 时间的一部分：均值、第 99 百分位和占比。下方一根柱子是一步，按同样的部分堆叠；直方图按耗时统计步数，在时间上拖动会在所有面板中选中这些步。柱顶的 ▲ 表示它高出坐标轴；切换到对数可看到全部。</translation>
+    </message>
+    <message>
+        <source>MBU is the share of the memory bandwidth that the steps used, MFU that of the arithmetic. Both ceilings were measured on this device. What a device does not report is said in words and never drawn as 0.</source>
+        <translation>MBU 是各步用到的内存带宽比例，MFU 是算力比例。两个上限都在本设备上测得。设备没有报告的，用文字说明，绝不画成 0。</translation>
+    </message>
+    <message>
+        <source>Slanted lines are the measured bandwidth of memory and caches, the flat one is the measured arithmetic. A point below a slanted line is limited by memory, one below the flat line by arithmetic; the distance to the line is what is left to gain.</source>
+        <translation>斜线是实测的内存与缓存带宽，水平线是实测的算力。位于斜线下方的点受内存限制，位于水平线下方的点受算力限制；到线的距离就是还能提升的余地。</translation>
+    </message>
+    <message>
+        <source>Each row holds a statement of the reference beside what this session measured. The tool tip of a figure gives its exact value and where it comes from.</source>
+        <translation>每一行把参考文档的一条说法与本会话的实测值并列。数字的提示给出精确值及来源。</translation>
+    </message>
+    <message>
+        <source>A row is a slot of the batch, a column a step; colour and number name the request that has the slot. Dots are padding, an empty slot is idle. Below stands how many requests wait.</source>
+        <translation>一行是批次的一个槽位，一列是一步；颜色和编号表示占用槽位的请求。点状为填充，空白为空闲。下方是等待的请求数。</translation>
+    </message>
+    <message>
+        <source>One pass over a finished text computes all its positions at once; to generate it takes a step for every token. Here both are measured on the same text, with the tokens that the pass would have chosen too.</source>
+        <translation>对写好的文本做一次前向，会一次算出所有位置；而生成它需要每个 token 一步。这里用同一文本测量两者，并比较前向会选出的 token。</translation>
+    </message>
+    <message>
+        <source>“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference claims, the mark what this machine measured.</source>
+        <translation>“全部测量”会逐项运行每项改进的关与开，每行只改变一件事。色带是参考值，标记是本机实测值。</translation>
+    </message>
+    <message>
+        <source>Wheel or W and S zoom, dragging or A and D pan, F frames the selection, then all.</source>
+        <translation>滚轮或 W、S 缩放，拖动或 A、D 平移，F 先显示所选范围，再按显示全部。</translation>
+    </message>
+    <message>
+        <source>← and → go through tokens or steps, ↑ and ↓ through requests, L follows the run, M puts a mark.</source>
+        <translation>← → 逐个 token 或步，↑ ↓ 逐个请求，L 跟随运行，M 做标记。</translation>
+    </message>
+    <message>
+        <source>← and → go to the token or step before and after.</source>
+        <translation>← → 前后移动一个 token 或一步。</translation>
+    </message>
+    <message>
+        <source>← and → go through the steps, ↑ and ↓ through the layers.</source>
+        <translation>← → 逐步，↑ ↓ 逐层。</translation>
+    </message>
+    <message>
+        <source>The arrow keys move over the map, F shows all of it.</source>
+        <translation>方向键在图上移动，F 显示全图。</translation>
+    </message>
+    <message>
+        <source>N goes to the next outlier or selected step, Shift+N to the one before.</source>
+        <translation>N 转到下一个离群步或所选步，Shift+N 转到上一个。</translation>
+    </message>
+    <message>
+        <source>← and → go through the points of the chart.</source>
+        <translation>← → 逐个查看图中的点。</translation>
+    </message>
+    <message>
+        <source>↑ and ↓ go from request to request.</source>
+        <translation>↑ ↓ 逐个请求。</translation>
+    </message>
+</context>
+<context>
     <name>PanelTitles</name>
     <message>
         <source>Timeline</source>
@@ -3065,16 +3647,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>延迟</translation>
     </message>
     <message>
-        <source>Where the time of a token goes, part by part, beside the textbook figures.</source>
-        <translation>一个 token 的时间花在哪些部分，并与参考中的数字对照。</translation>
+        <source>Where the time of a token goes, part by part, beside the reference values.</source>
+        <translation>一个 token 的时间花在哪些部分，并与参考值对照。</translation>
     </message>
     <message>
-        <source>Training against inference as textbooks compare them, filled from this session.</source>
-        <translation>按参考的方式比较训练与推理，由本会话填写。</translation>
-    </message>
-    <message>
-        <source>What each improvement buys here, off and on, beside what textbooks claim for it.</source>
-        <translation>每项改进在此关闭与开启时的效果，以及参考对它的说法。</translation>
+        <source>What each improvement buys here, off and on, beside the reference.</source>
+        <translation>每项改进在本机关与开的效果，并与参考值对照。</translation>
     </message>
     <message>
         <source>Utilisation</source>
@@ -3095,6 +3673,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Summary</source>
         <translation>汇总</translation>
+    </message>
+    <message>
+        <source>Training against inference row by row, filled from this session.</source>
+        <translation>训练与推理逐项比较，由本会话的实测值填写。</translation>
     </message>
     <message>
         <source>Batch</source>
@@ -3320,10 +3902,182 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>PolicyTable</name>
+    <message>
+        <source>Static beside continuous batching</source>
+        <translation>静态批处理与连续批处理</translation>
+    </message>
+    <message>
+        <source>How many times better continuous batching was for the same requests.</source>
+        <translation>对同样的请求，连续批处理好多少倍。</translation>
+    </message>
+    <message>
+        <source>factor {mark}</source>
+        <translation>倍数 {mark}</translation>
+    </message>
+    <message>
+        <source>Batching</source>
+        <translation>批处理</translation>
+    </message>
+    <message>
+        <source>The policy under which the requests ran.</source>
+        <translation>运行这些请求的批处理方式。</translation>
+    </message>
+    <message>
+        <source>Requests {mark}</source>
+        <translation>请求 {mark}</translation>
+    </message>
+    <message>
+        <source>The same requests under both policies.</source>
+        <translation>两种方式运行同样的请求。</translation>
+    </message>
+    <message>
+        <source>Steps {mark}</source>
+        <translation>步数 {mark}</translation>
+    </message>
+    <message>
+        <source>Passes over the model until all were served.</source>
+        <translation>完成全部请求所需的前向次数。</translation>
+    </message>
+    <message>
+        <source>Time {mark}</source>
+        <translation>时间 {mark}</translation>
+    </message>
+    <message>
+        <source>From the first arrival to the last token of all requests.</source>
+        <translation>从首个请求到达至全部请求的最后一个 token。</translation>
+    </message>
+    <message>
+        <source>Tokens/s {mark}</source>
+        <translation>token/s {mark}</translation>
+    </message>
+    <message>
+        <source>Generated tokens of all requests over the time.</source>
+        <translation>全部请求生成的 token 数除以时间。</translation>
+    </message>
+    <message>
+        <source>TTFT {mark}</source>
+        <translation>TTFT {mark}</translation>
+    </message>
+    <message>
+        <source>Time to first token: from a request&apos;s arrival, the wait in the queue included; the mean of all.</source>
+        <translation>首 token 时间：从请求到达算起，含排队；取全部请求的均值。</translation>
+    </message>
+    <message>
+        <source>Longest TTFT {mark}</source>
+        <translation>最长 TTFT {mark}</translation>
+    </message>
+    <message>
+        <source>Of the request that waited longest.</source>
+        <translation>等待最久的请求的首 token 时间。</translation>
+    </message>
+    <message>
+        <source>Wasted {mark}</source>
+        <translation>浪费 {mark}</translation>
+    </message>
+    <message>
+        <source>Share of the computed slot-steps that was padding, computed for no request.</source>
+        <translation>所计算的槽步中，不属于任何请求的填充所占的比例。</translation>
+    </message>
+</context>
+<context>
+    <name>PoolSettings</name>
+    <message>
+        <source>Memory and batch</source>
+        <translation>内存与批次</translation>
+    </message>
+    <message>
+        <source>Block size</source>
+        <translation>块大小</translation>
+    </message>
+    <message>
+        <source>Positions that a block of the paged KV cache holds</source>
+        <translation>分页 KV 缓存的一个块容纳的位置数</translation>
+    </message>
+    <message>
+        <source>KV budget</source>
+        <translation>KV 内存上限</translation>
+    </message>
+    <message>
+        <source>The most memory of the KV cache, for example 512MiB; requests that do not fit wait</source>
+        <translation>KV 缓存最多使用的内存，例如 512MiB；放不下的请求会等待</translation>
+    </message>
+    <message>
+        <source>no limit</source>
+        <translation>不限</translation>
+    </message>
+    <message>
+        <source>Max batch</source>
+        <translation>最大批次</translation>
+    </message>
+    <message>
+        <source>The most requests that one step computes</source>
+        <translation>一步最多计算的请求数</translation>
+    </message>
+    <message>
+        <source>“{}” is no size of memory, for example 512MiB.</source>
+        <translation>“{}”不是内存大小，应形如 512MiB。</translation>
+    </message>
+</context>
+<context>
+    <name>ProbeSettings</name>
+    <message>
+        <source>Needs a CUDA device: Nsight Systems traces its kernels.</source>
+        <translation>需要 CUDA 设备：由 Nsight Systems 跟踪其内核。</translation>
+    </message>
+    <message>
+        <source>Observation</source>
+        <translation>观测</translation>
+    </message>
+    <message>
+        <source>The attention that is recorded, and that the Attention panel shows; counted from 0</source>
+        <translation>记录并在“注意力”面板中显示的注意力；从 0 计数</translation>
+    </message>
+    <message>
+        <source>Attention layer</source>
+        <translation>注意力层</translation>
+    </message>
+    <message>
+        <source>Attention head</source>
+        <translation>注意力头</translation>
+    </message>
+    <message>
+        <source>all heads</source>
+        <translation>所有头</translation>
+    </message>
+    <message>
+        <source>Nsight ranges</source>
+        <translation>Nsight 区间</translation>
+    </message>
+    <message>
+        <source>Name the phases of each step for Nsight Systems</source>
+        <translation>为 Nsight Systems 标出每一步的各阶段</translation>
+    </message>
+</context>
+<context>
     <name>PromptEdit</name>
     <message>
         <source>This text has {} characters, and the prompt takes {}: put it into a request list.</source>
         <translation>这段文本有 {} 个字符，而提示词最多接受 {} 个：请把它放进请求列表。</translation>
+    </message>
+</context>
+<context>
+    <name>RangeQuestion</name>
+    <message>
+        <source>Steps {}–{} are selected. What is to be exported?</source>
+        <translation>已选择第 {}–{} 步。要导出什么？</translation>
+    </message>
+    <message>
+        <source>A range holds what these steps did and what happened while they ran: tokens, attention, readings, marks.</source>
+        <translation>所选范围包含这些步所做的一切，以及其间发生的事：token、注意力、读数、标记。</translation>
+    </message>
+    <message>
+        <source>Steps {}–{} only</source>
+        <translation>仅第 {}–{} 步</translation>
+    </message>
+    <message>
+        <source>Whole session</source>
+        <translation>整个会话</translation>
     </message>
 </context>
 <context>
@@ -3558,6 +4312,136 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+    <name>References</name>
+    <message>
+        <source>Reference: “{document}”, {section}.</source>
+        <translation>参考：《{document}》，{section}。</translation>
+    </message>
+    <message>
+        <source>section 2, problem 2: memory of the KV cache</source>
+        <translation>第 2 节，问题 2：KV 缓存的内存开销</translation>
+    </message>
+    <message>
+        <source>section 5: utilisation of a batch</source>
+        <translation>第 5 节：批处理的利用率</translation>
+    </message>
+    <message>
+        <source>section 6: parts of a token&apos;s latency</source>
+        <translation>第 6 节：单个 token 延迟的组成</translation>
+    </message>
+    <message>
+        <source>section 7: training against inference</source>
+        <translation>第 7 节：训练与推理的对比</translation>
+    </message>
+    <message>
+        <source>section 8: ways to improve</source>
+        <translation>第 8 节：改进方法</translation>
+    </message>
+    <message>
+        <source>section 8, item 1: KV cache, from O(T²) to O(T)</source>
+        <translation>第 8 节第 1 项：KV 缓存，从 O(T²) 到 O(T)</translation>
+    </message>
+    <message>
+        <source>section 8, item 2: PagedAttention, memory used 2–4 times as well</source>
+        <translation>第 8 节第 2 项：PagedAttention，内存利用率提高 2–4 倍</translation>
+    </message>
+    <message>
+        <source>section 8, item 3: speculative decoding, 2–3 times as fast</source>
+        <translation>第 8 节第 3 项：推测解码，速度提高 2–3 倍</translation>
+    </message>
+    <message>
+        <source>section 8, item 4: FlashAttention, 2–4 times as fast</source>
+        <translation>第 8 节第 4 项：FlashAttention，速度提高 2–4 倍</translation>
+    </message>
+</context>
+<context>
+    <name>RequestList</name>
+    <message>
+        <source>The request list is being read.</source>
+        <translation>正在读取请求列表。</translation>
+    </message>
+    <message>
+        <source>The request list has {n} wrong lines; the first is line {line}: {fault}</source>
+        <translation>请求列表有 {n} 行错误；首个在第 {line} 行：{fault}</translation>
+    </message>
+    <message>
+        <source>Edit</source>
+        <translation>编辑</translation>
+    </message>
+    <message>
+        <source>Open the file in the program of this system for it; it is read again when saved</source>
+        <translation>用系统关联的程序打开此文件；保存后会重新读取</translation>
+    </message>
+    <message>
+        <source>Read again</source>
+        <translation>重新读取</translation>
+    </message>
+    <message>
+        <source>Read the file again, as it is now</source>
+        <translation>按现在的内容重新读取文件</translation>
+    </message>
+    <message>
+        <source>Reading…</source>
+        <translation>读取中…</translation>
+    </message>
+    <message>
+        <source>1 request</source>
+        <translation>1 个请求</translation>
+    </message>
+    <message>
+        <source>{} requests</source>
+        <translation>{} 个请求</translation>
+    </message>
+    <message>
+        <source>{} of them wrong</source>
+        <translation>其中 {} 个有误</translation>
+    </message>
+    <message>
+        <source>line {line}: {fault}</source>
+        <translation>第 {line} 行：{fault}</translation>
+    </message>
+    <message>
+        <source>and {} more</source>
+        <translation>另有 {} 项</translation>
+    </message>
+    <message>
+        <source>prompts of {} characters</source>
+        <translation>提示词 {} 个字符</translation>
+    </message>
+    <message>
+        <source>at most {} new tokens</source>
+        <translation>最多 {} 个新 token</translation>
+    </message>
+    <message>
+        <source>{} as set below</source>
+        <translation>{} 个按下方设置</translation>
+    </message>
+    <message>
+        <source>new tokens as set below</source>
+        <translation>新 token 数按下方设置</translation>
+    </message>
+    <message>
+        <source>arrive over {}</source>
+        <translation>在 {} 内陆续到达</translation>
+    </message>
+    <message>
+        <source>arrive at once</source>
+        <translation>同时到达</translation>
+    </message>
+    <message>
+        <source>sampling differs by line</source>
+        <translation>各行采样不同</translation>
+    </message>
+    <message>
+        <source>all with {}</source>
+        <translation>均为{}</translation>
+    </message>
+    <message>
+        <source>sampling as set below</source>
+        <translation>采样按下方设置</translation>
+    </message>
+</context>
+<context>
     <name>RooflinePanel</name>
     <message>
         <source>Steps whose phases are shown</source>
@@ -3789,6 +4673,25 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+    <name>RoomNote</name>
+    <message>
+        <source>The demo model knows English only: choose another model for this prompt.</source>
+        <translation>演示模型只懂英语：请为此提示词选择别的模型。</translation>
+    </message>
+    <message>
+        <source>The prompt has {prompt} tokens: the context of {context} has no room for a new one.</source>
+        <translation>提示词有 {prompt} 个 token：上下文长度 {context} 已容不下新的 token。</translation>
+    </message>
+    <message>
+        <source>The context holds {context}: at most {most} after this prompt of {prompt}.</source>
+        <translation>上下文长度为 {context}：此提示词占 {prompt}，之后最多 {most} 个。</translation>
+    </message>
+    <message>
+        <source>The context holds {context} tokens, those of the prompt included.</source>
+        <translation>上下文长度为 {context} 个 token，含提示词。</translation>
+    </message>
+</context>
+<context>
     <name>RunControl</name>
     <message>
         <source>mark {}</source>
@@ -3824,10 +4727,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Request lists (*.jsonl);;All files (*)</source>
         <translation>请求列表 (*.jsonl);;所有文件 (*)</translation>
-    </message>
-    <message>
-        <source>Starting the engine</source>
-        <translation>正在启动引擎</translation>
     </message>
     <message>
         <source>Model</source>
@@ -3894,6 +4793,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>保留“注意力”面板中所选层和头的注意力行</translation>
     </message>
     <message>
+        <source>Attention is not recorded.</source>
+        <translation>没有记录注意力。</translation>
+    </message>
+    <message>
         <source>Steps and tokens only, without phase times</source>
         <translation>只记录步和 token，不含阶段时间</translation>
     </message>
@@ -3910,10 +4813,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>每一步中各层各阶段的时间</translation>
     </message>
     <message>
-        <source>The request list {} is not a file.</source>
-        <translation>请求列表 {} 不是文件。</translation>
-    </message>
-    <message>
         <source>Send the prompt as what the user of a chat says; the server puts it into its template</source>
         <translation>把提示词当作对话中用户说的话发送；由服务器放入其模板</translation>
     </message>
@@ -3924,6 +4823,21 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>This model has no chat template</source>
         <translation>此模型没有对话模板</translation>
+    </message>
+</context>
+<context>
+    <name>RunSettings</name>
+    <message>
+        <source>A run goes on: stop it, or wait for its end, to change this.</source>
+        <translation>正在运行：停止它或等它结束后才能更改。</translation>
+    </message>
+    <message>
+        <source>More settings</source>
+        <translation>更多设置</translation>
+    </message>
+    <message>
+        <source>Device, precision, threads, draft model, sizes, stop texts and more</source>
+        <translation>设备、精度、线程、草稿模型、大小、停止串等</translation>
     </message>
 </context>
 <context>
@@ -3998,6 +4912,21 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+    <name>ScenarioControl</name>
+    <message>
+        <source>You said {said}; measured: {measured}.</source>
+        <translation>你的预测：{said}；实测：{measured}。</translation>
+    </message>
+    <message>
+        <source>You said {said}; measured most: {choice}, {measured}.</source>
+        <translation>你的预测：{said}；实测最大：{choice}，{measured}。</translation>
+    </message>
+    <message>
+        <source>At least {} is expected of this effect: it did not show in this run.</source>
+        <translation>此效果预期至少为 {}：这次运行没有显现。</translation>
+    </message>
+</context>
+<context>
     <name>ScenarioNote</name>
     <message>
         <source>What to look at</source>
@@ -4014,6 +4943,29 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Close what to look at</source>
         <translation>关闭说明</translation>
+    </message>
+</context>
+<context>
+    <name>ScenarioQuestion</name>
+    <message>
+        <source>Prediction</source>
+        <translation>预测</translation>
+    </message>
+    <message>
+        <source>Predict and run</source>
+        <translation>预测并运行</translation>
+    </message>
+    <message>
+        <source>Run, and show this prediction beside what is measured</source>
+        <translation>运行，并把预测与实测值并列显示</translation>
+    </message>
+    <message>
+        <source>Run without</source>
+        <translation>直接运行</translation>
+    </message>
+    <message>
+        <source>Run without a prediction</source>
+        <translation>不作预测，直接运行</translation>
     </message>
 </context>
 <context>
@@ -4159,6 +5111,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Keys</source>
         <translation>快捷键</translation>
+    </message>
+    <message>
+        <source>On a keyboard with another layout W A S D and 1 to 9 work by their place, and W A S D by their letter too. F, L, M and N work by their letter; where the layout has no Latin letters, by their place.</source>
+        <translation>在其他键盘布局上，W A S D 和 1–9 按键位生效，W A S D 也按字母生效。F、L、M、N 按字母生效；布局中没有拉丁字母时按键位生效。</translation>
     </message>
 </context>
 <context>
@@ -4451,12 +5407,99 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>每一步的时间（按部分）</translation>
     </message>
     <message>
-        <source>Time by part · a bar is the slowest of {n} steps</source>
-        <translation>按部分的时间 · 每条取 {n} 步中最慢的一步</translation>
+        <source>Time by part</source>
+        <translation>按部分的时间</translation>
     </message>
     <message>
-        <source>▲ {n} cut</source>
-        <translation>▲ 截去 {n} 个</translation>
+        <source>a bar is the slowest of {n} steps</source>
+        <translation>每条取 {n} 步中最慢的一步</translation>
+    </message>
+    <message>
+        <source>Time of each step, logarithmic; each part has its share of its bar</source>
+        <translation>每一步的时间（对数）；各部分按占比显示</translation>
+    </message>
+    <message>
+        <source>▲ {n} cut, up to {time}</source>
+        <translation>▲ 截去 {n} 个，最高 {time}</translation>
+    </message>
+</context>
+<context>
+    <name>StartPage</name>
+    <message>
+        <source>Run the demo</source>
+        <translation>运行演示</translation>
+    </message>
+    <message>
+        <source>It begins as soon as the model is loaded.</source>
+        <translation>模型加载完成后立即开始。</translation>
+    </message>
+    <message>
+        <source>The bundled model goes on from the prompt at the left.</source>
+        <translation>内置模型接着左侧的提示词往下写。</translation>
+    </message>
+    <message>
+        <source>Open a model…</source>
+        <translation>打开模型…</translation>
+    </message>
+    <message>
+        <source>A folder with a config and weights in safetensors.</source>
+        <translation>含有配置和 safetensors 权重的文件夹。</translation>
+    </message>
+    <message>
+        <source>Open a recording…</source>
+        <translation>打开记录…</translation>
+    </message>
+    <message>
+        <source>It is shown in the same panels as a live run.</source>
+        <translation>在与实时运行相同的面板中显示。</translation>
+    </message>
+    <message>
+        <source>Attach to a server…</source>
+        <translation>连接到服务器…</translation>
+    </message>
+    <message>
+        <source>Watch what vLLM, or another server with its API, does.</source>
+        <translation>观察 vLLM 或其他兼容其接口的服务器。</translation>
+    </message>
+    <message>
+        <source>today {}</source>
+        <translation>今天 {}</translation>
+    </message>
+    <message>
+        <source>Start page</source>
+        <translation>起始页</translation>
+    </message>
+    <message>
+        <source>Watch a language model write, token by token, and see what each token costs on this machine.</source>
+        <translation>看语言模型逐个 token 地写作，看每个 token 在本机上的代价。</translation>
+    </message>
+    <message>
+        <source>Start</source>
+        <translation>开始</translation>
+    </message>
+    <message>
+        <source>Recent recordings</source>
+        <translation>最近的记录</translation>
+    </message>
+    <message>
+        <source>Scenarios: each sets up a run, and says what to look at</source>
+        <translation>场景：自动设置并运行，告诉你看什么</translation>
+    </message>
+    <message>
+        <source>Every run is recorded, and is found here afterwards.</source>
+        <translation>每次运行都会被记录，之后可在这里找到。</translation>
+    </message>
+    <message>
+        <source>Back to the session</source>
+        <translation>回到会话</translation>
+    </message>
+    <message>
+        <source>Show the panels again (Esc)</source>
+        <translation>重新显示面板（Esc）</translation>
+    </message>
+    <message>
+        <source>{} tokens</source>
+        <translation>{} 个 token</translation>
     </message>
 </context>
 <context>
@@ -4512,6 +5555,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>{} (not saved elsewhere)</source>
         <translation>{}（未另存）</translation>
+    </message>
+    <message>
+        <source>{} without the rests of its pace</source>
+        <translation>{}，不计放慢的等待</translation>
     </message>
     <message>
         <source>device not told by this server</source>
@@ -4657,6 +5704,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>教师强制</translation>
     </message>
     <message>
+        <source>▲ {n} cut, up to {time}</source>
+        <translation>▲ 截去 {n} 个，最高 {time}</translation>
+    </message>
+    <message>
+        <source>logarithmic</source>
+        <translation>对数</translation>
+    </message>
+    <message>
         <source>This server tells no steps</source>
         <translation>此服务器不提供步</translation>
     </message>
@@ -4683,6 +5738,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>paused {}</source>
         <translation>暂停 {}</translation>
+    </message>
+    <message>
+        <source>paced at {}</source>
+        <translation>限速 {}</translation>
     </message>
 </context>
 <context>
@@ -4805,6 +5864,29 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+    <name>Subject</name>
+    <message>
+        <source>request {id}</source>
+        <translation>请求 {id}</translation>
+    </message>
+    <message>
+        <source>step {step}</source>
+        <translation>第 {step} 步</translation>
+    </message>
+    <message>
+        <source>position {n}</source>
+        <translation>位置 {n}</translation>
+    </message>
+    <message>
+        <source>position {n} of the prompt</source>
+        <translation>提示词的位置 {n}</translation>
+    </message>
+    <message>
+        <source>no token</source>
+        <translation>无 token</translation>
+    </message>
+</context>
+<context>
     <name>Summary</name>
     <message>
         <source>Metric</source>
@@ -4823,12 +5905,24 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>对已完成文本的一次教师强制前向：一次得到所有 token。</translation>
     </message>
     <message>
+        <source>Reference ~</source>
+        <translation>参考值 ~</translation>
+    </message>
+    <message>
+        <source>What the reference claims for training.</source>
+        <translation>参考文档对训练的说法。</translation>
+    </message>
+    <message>
         <source>Inference (serial)</source>
         <translation>推理（串行）</translation>
     </message>
     <message>
         <source>The steps that generated the text: each waits for the one before.</source>
         <translation>生成文本的各个步：每一步都要等待前一步。</translation>
+    </message>
+    <message>
+        <source>What the reference claims for inference.</source>
+        <translation>参考文档对推理的说法。</translation>
     </message>
     <message>
         <source>Gap</source>
@@ -4839,20 +5933,8 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>两者在此相差多少倍，由两者推导。</translation>
     </message>
     <message>
-        <source>Textbook ~</source>
-        <translation>参考 ~</translation>
-    </message>
-    <message>
-        <source>What textbooks claim for training.</source>
-        <translation>参考对训练的说法。</translation>
-    </message>
-    <message>
-        <source>What textbooks claim for inference.</source>
-        <translation>参考对推理的说法。</translation>
-    </message>
-    <message>
-        <source>The gap that textbooks claim.</source>
-        <translation>参考所说的差距。</translation>
+        <source>The gap that the reference claims.</source>
+        <translation>参考文档所说的差距。</translation>
     </message>
     <message>
         <source>Computation</source>
@@ -4970,8 +6052,8 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>● 实测   ƒ 推导   ~ 宣称</translation>
     </message>
     <message>
-        <source>● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by textbooks.</source>
-        <translation>● 由时钟或计数器实测，ƒ 由实测计数与形状推导，~ 为参考所宣称。</translation>
+        <source>● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by the reference.</source>
+        <translation>● 由时钟或计数器实测，ƒ 由实测计数与形状推导，~ 为参考值。</translation>
     </message>
     <message>
         <source>&amp;Run with a teacher-forced pass</source>
@@ -5003,9 +6085,9 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>{cell}
-Textbook: {claim} ~</source>
+Reference: {claim} ~</source>
         <translation>{cell}
-参考：{claim} ~</translation>
+参考值：{claim} ~</translation>
     </message>
     <message>
         <source>all {n} steps</source>
@@ -5014,6 +6096,13 @@ Textbook: {claim} ~</source>
     <message>
         <source>steps {first}–{last}</source>
         <translation>第 {first}–{last} 步</translation>
+    </message>
+</context>
+<context>
+    <name>SwitchCommands</name>
+    <message>
+        <source>Switches</source>
+        <translation>开关</translation>
     </message>
 </context>
 <context>
@@ -5093,10 +6182,6 @@ Textbook: {claim} ~</source>
     <message>
         <source>No effect while attention is recorded</source>
         <translation>记录注意力时不起作用</translation>
-    </message>
-    <message>
-        <source>This project&apos;s tiled kernels</source>
-        <translation type="vanished">本项目的分块内核</translation>
     </message>
     <message>
         <source>One token a pass</source>
@@ -5201,10 +6286,6 @@ Textbook: {claim} ~</source>
         <translation>第 {step} 步（{kind}，{kernel}）：{wall} {mark}</translation>
     </message>
     <message>
-        <source>   phases of the last timed replay, scaled to this one {}</source>
-        <translation type="vanished">   各阶段取自上一次计时重放，按本步时长缩放 {}</translation>
-    </message>
-    <message>
         <source>phases: {}</source>
         <translation>阶段：{}</translation>
     </message>
@@ -5243,6 +6324,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>{} idle before it {}</source>
         <translation>之前空闲 {} {}</translation>
+    </message>
+    <message>
+        <source>Colours: each group’s share of the step’s time over all layers, not the order in which it ran.</source>
+        <translation>颜色：各部分在该步所有层中所占的时间比例，不代表执行顺序。</translation>
     </message>
     <message>
         <source>request {}: “{}”</source>
@@ -5287,6 +6372,10 @@ Textbook: {claim} ~</source>
         <translation>已暂停</translation>
     </message>
     <message>
+        <source>rest {}</source>
+        <translation>等待 {}</translation>
+    </message>
+    <message>
         <source>between runs {}</source>
         <translation>两次运行之间 {}</translation>
     </message>
@@ -5297,6 +6386,90 @@ Textbook: {claim} ~</source>
     <message>
         <source>{} tokens in one chunk; nothing is known about the times within it</source>
         <translation>一块中有 {} 个 token；块内各 token 的时间未知</translation>
+    </message>
+    <message>
+        <source>{} waiting</source>
+        <translation>{} 个等待中</translation>
+    </message>
+    <message>
+        <source>{} finished</source>
+        <translation>{} 个已结束</translation>
+    </message>
+    <message>
+        <source>{group}, folded</source>
+        <translation>{group}，已折叠</translation>
+    </message>
+    <message>
+        <source>{} running</source>
+        <translation>{} 个运行中</translation>
+    </message>
+    <message>
+        <source>{} requests</source>
+        <translation>{} 个请求</translation>
+    </message>
+    <message>
+        <source>lanes in view: {}</source>
+        <translation>可见泳道：{}</translation>
+    </message>
+    <message>
+        <source>above and below: {}</source>
+        <translation>上下方：{}</translation>
+    </message>
+    <message>
+        <source>folded: {}</source>
+        <translation>已折叠：{}</translation>
+    </message>
+    <message>
+        <source>{} of them waited at this time</source>
+        <translation>其中 {} 个当时在等待</translation>
+    </message>
+    <message>
+        <source>{} of them ran at this time</source>
+        <translation>其中 {} 个当时在运行</translation>
+    </message>
+    <message>
+        <source>A click unfolds the group, a lane for each request.</source>
+        <translation>单击展开该组，每个请求一条泳道。</translation>
+    </message>
+    <message>
+        <source>A click folds the group into one lane.</source>
+        <translation>单击将该组折叠为一条泳道。</translation>
+    </message>
+    <message>
+        <source>step {step}, layer {layer}, {phase}: {time} {measured} ({share} of the step {derived})</source>
+        <translation>第 {step} 步，第 {layer} 层，{phase}：{time} {measured}（占该步 {share} {derived}）</translation>
+    </message>
+    <message>
+        <source>step {step}, {phase}: {time} {measured} ({share} of the step {derived})</source>
+        <translation>第 {step} 步，{phase}：{time} {measured}（占该步 {share} {derived}）</translation>
+    </message>
+    <message>
+        <source>its place {derived}: measured times end to end, in the order in which the model runs</source>
+        <translation>位置 {derived}：把实测时间按模型的执行顺序首尾相接</translation>
+    </message>
+    <message>
+        <source>all norms of the layer; some run later, before ffn</source>
+        <translation>该层的全部归一化；其中一部分稍后在 ffn 之前执行</translation>
+    </message>
+    <message>
+        <source>Each step in the order in which the model runs: its layers, and below them their phases.
+Durations are measured ●. Places are derived ƒ: the durations end to end, as moments are not recorded.
+A double click shows one layer.</source>
+        <translation>每一步按模型的执行顺序显示：各层，以及其下的各阶段。
+时长为实测 ●。位置为推导 ƒ：没有记录时刻，因此把时长首尾相接。
+双击可放大到一层。</translation>
+    </message>
+    <message>
+        <source>zoom in to see the layers of each step in their order (W, wheel)</source>
+        <translation>放大后可按顺序看到每一步的各层（W、滚轮）</translation>
+    </message>
+    <message>
+        <source>reading the layers…</source>
+        <translation>正在读取各层…</translation>
+    </message>
+    <message>
+        <source>layer {}</source>
+        <translation>第 {} 层</translation>
     </message>
 </context>
 <context>
@@ -5318,8 +6491,16 @@ Textbook: {claim} ~</source>
         <translation>主机</translation>
     </message>
     <message>
+        <source>(shares)</source>
+        <translation>（占比）</translation>
+    </message>
+    <message>
         <source>device</source>
         <translation>设备</translation>
+    </message>
+    <message>
+        <source>layers</source>
+        <translation>各层</translation>
     </message>
     <message>
         <source>drafts</source>
@@ -5332,6 +6513,14 @@ Textbook: {claim} ~</source>
     <message>
         <source>phases: not told by this server</source>
         <translation>阶段：此服务器未提供</translation>
+    </message>
+    <message>
+        <source>host: shares of each step’s time, not their order</source>
+        <translation>主机：各部分占每步时间的比例，不代表顺序</translation>
+    </message>
+    <message>
+        <source>layers: measured times ● in the model’s order ƒ</source>
+        <translation>各层：实测时间 ●，按模型顺序 ƒ</translation>
     </message>
     <message>
         <source>not reported by this device</source>
@@ -5425,6 +6614,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>A server cannot be paused from here.</source>
         <translation>无法从这里暂停服务器。</translation>
+    </message>
+    <message>
+        <source>A server cannot be slowed down from here.</source>
+        <translation>无法从这里放慢服务器。</translation>
     </message>
     <message>
         <source>A server&apos;s switches cannot be flipped from here.</source>
