@@ -43,6 +43,11 @@ class AttentionFeed:
         return len(self._taken)
 
     @property
+    def is_one_of_several(self) -> bool:
+        """Whether other heads of the layer were recorded, too."""
+        return len(self._rows.heads(self.request_id, self.layer)) > 1
+
+    @property
     def rows(self) -> int:
         """How many query positions the map has."""
         return len(self._steps)

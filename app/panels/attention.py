@@ -19,7 +19,7 @@ from app.models.request_text import RequestText
 from app.models.subject_words import subject_words
 from app.panels import attention_words as words
 from app.panels.attention_heads import HeadGrid, HeadsBesideMap
-from app.panels.attention_map import AttentionMap
+from app.panels.attention_map import AttentionMap, largest_of
 from app.panels.attention_tools import AttentionTools
 from app.panels.base import Panel, PanelContext
 from app.widgets.heatmap import clamp_at
@@ -63,8 +63,8 @@ class AttentionPanel(Panel):
         self._maps: HeadMaps | None = None
         self._cache = RowCache()
         self._map_reading, self._heads_reading, self._row_reading = self.reading(), self.reading(), self.reading()
-        self._clamped: tuple[AttentionFeed | None, int, float] = (None, 0, 1.0)
-        """State of the last percentile: the feed, its number of positions then, and the probability."""
+        self._clamped: tuple[AttentionFeed | None, int, int, float] = (None, 0, 1, 1.0)
+        """State of the last percentile: the feed, its number of positions and the coarseness then, the probability."""
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(HEADS_PAUSE_MS)
@@ -278,7 +278,7 @@ class AttentionPanel(Panel):
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def _scale_changed(self) -> None:
-        self._clamped = (None, 0, 1.0)
+        self._clamped = (None, 0, 1, 1.0)
         self.refresh()
 
     def _heads_wanted(self, wanted: bool) -> None:
@@ -291,20 +291,21 @@ class AttentionPanel(Panel):
         self.refresh()
 
     def _top(self) -> float:
-        """The probability at which the colours end.
+        """The probability at which the colours end: a percentile of the cells that are drawn.
 
         The percentile of a large map that still grows is computed again only after it has grown by over a tenth.
         """
         feed, percentile = self._feed, self.tools.percentile
         if feed is None or percentile >= 100:
             return 1.0
-        of, positions, top = self._clamped
+        of, positions, coarseness, top = self._clamped
         now = feed.grid.positions
         request = feed.session.requests.get(feed.request_id)
         is_cheap = feed.grid.size <= SMALL or (request is not None and request.finished_ns is not None)
-        if of is not feed or now > 1.1 * positions or (now != positions and is_cheap):
-            top = clamp_at(feed.grid.cells, percentile)
-            self._clamped = (feed, now, top)
+        is_other = of is not feed or self.map.coarseness != coarseness
+        if is_other or now > 1.1 * positions or (now != positions and is_cheap):
+            top = clamp_at(largest_of(feed.grid.cells, self.map.coarseness), percentile)
+            self._clamped = (feed, now, self.map.coarseness, top)
         return top
 
     def _draw_heads(self) -> None:
@@ -330,7 +331,10 @@ class AttentionPanel(Panel):
         if feed is None or feed.grid.positions == 0:
             self.map.show_message(self._why_no_map())
         else:
+            coarseness = self.map.coarseness
             self.map.show_grid(feed.grid, dirty, self.tools.log, self._top(), self.tools.percentile)
+            if self.map.coarseness != coarseness:  # the percentile is of the cells that are drawn, which are others now
+                self.map.show_grid(feed.grid, None, self.tools.log, self._top(), self.tools.percentile)
             steps = self.context.selection.now.steps
             rows = feed.within(steps) if steps is not None else []
             self.map.mark_range((rows[0], rows[-1]) if rows else None)
@@ -338,7 +342,7 @@ class AttentionPanel(Panel):
 
     def _pooling_changed(self) -> None:
         """The map was zoomed or resized, so a cell now covers more or fewer positions."""
-        self.note.setText(words.note(self._feed, self.map.coarseness))
+        self._draw_map(None)
         self.figures_changed.emit()
 
     def _why_no_map(self) -> str:
@@ -380,7 +384,7 @@ class AttentionPanel(Panel):
         text = ""
         if feed is not None and gaps is not None and session is not None and feed.rows and not feed.is_reading:
             counts = gaps.counts(feed.recorded, feed.layer, feed.head)
-            text = what_is_missing(counts, feed.heads > 1, session.dropped["attention_rows"])
+            text = what_is_missing(counts, feed.is_one_of_several, session.dropped["attention_rows"])
         if text != self.missing.text():
             self.missing.setText(text)
             self.missing.setToolTip(plain(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyqtgraph as pg
@@ -21,6 +21,7 @@ from app.widgets.plain import plain
 from app.widgets.plot import make_plot, pen, style_plot
 from app.widgets.themed_label import ThemedLabel
 
+Value = TypeVar("Value", np.uint8, np.float32)
 ARROWS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
 KEYS = frozenset({*ARROWS, Qt.Key.Key_F})
 
@@ -264,12 +265,12 @@ class AttentionMap(QWidget):
         return super().eventFilter(watched, event)
 
 
-def largest_of(shades: NDArray[np.uint8], coarseness: int) -> NDArray[np.uint8]:
-    """The largest of each `coarseness` × `coarseness` shades, uint8 [ceil(n / coarseness)] squared."""
+def largest_of(values: NDArray[Value], coarseness: int) -> NDArray[Value]:
+    """The largest of each `coarseness` × `coarseness` values: [ceil(n / coarseness)] squared from [n, n]."""
     if coarseness == 1:
-        return shades
-    side = -(-len(shades) // coarseness)
-    extra = side * coarseness - len(shades)
-    padded = np.pad(shades, ((0, extra), (0, extra)))
-    pooled: NDArray[np.uint8] = padded.reshape(side, coarseness, side, coarseness).max(axis=(1, 3))
+        return values
+    side = -(-len(values) // coarseness)
+    extra = side * coarseness - len(values)
+    padded = np.pad(values, ((0, extra), (0, extra)))
+    pooled: NDArray[Value] = padded.reshape(side, coarseness, side, coarseness).max(axis=(1, 3))
     return pooled

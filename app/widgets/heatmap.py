@@ -90,8 +90,8 @@ class ColourBar(PaintedWidget):
         words = self.tr("Attention probability: how much of its attention a query gives to a key (0 to 1).")
         if self.clips:
             words += "\n" + self.tr(
-                "The scale ends at {top}, the {percentile}th percentile of the map. Larger values have the colour of "
-                "the field above the bar."
+                "The scale ends at {top}, the {percentile}th percentile of the cells that are drawn. Larger values "
+                "have the colour of the field above the bar."
             ).format(top=significant(top, 2), percentile=f"{percentile:g}")
         self.setToolTip(plain(words))
         self.update()

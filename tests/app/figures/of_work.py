@@ -233,7 +233,7 @@ ATTENTION: Final[Texts] = {
     "tip of ColourBar": (
         "Attention probability: how much of its attention a query gives to a key (0 to 1).",
         "The scale ends at {=top}",
-        "the 95th percentile of the map. Larger values have the colour of the field above the bar.",
+        "the 95th percentile of the cells that are drawn. Larger values have the colour of the field above the bar.",
     ),
     "ColourBar._paint_clipped": ("> p95",),
     "HeadGrid.paint": ("{=head}", "{head_numbers()|number}"),

@@ -15,7 +15,7 @@ from app.models.attention_grid import CELLS
 from app.models.attention_rows import AttentionRows
 from app.models.head_maps import HeadMaps
 from app.panels.attention import AttentionPanel
-from app.widgets.heatmap import LOG_FLOOR, lookup_table, shade
+from app.widgets.heatmap import CLIPPED, LOG_FLOOR, lookup_table, shade
 from engine.core.settings import Probe
 from engine.figures.json_figures import json_figures
 from engine.session import schema
@@ -332,3 +332,24 @@ def test_controls_are_whole_in_a_narrow_panel(qtbot: QtBot, width: int) -> None:
         assert panel.rect().contains(control.rect().translated(control.mapTo(panel, QPoint(0, 0))))
     rows = {control.mapTo(panel, control.rect().center()).y() for control in controls}
     assert len(rows) == (1 if width == 900 else 2)
+
+
+def test_the_percentile_is_of_the_cells_that_are_drawn(qtbot: QtBot) -> None:
+    """Of cells that share a pixel the largest is drawn: a percentile of all cells would leave most of those clipped."""
+    n = 600
+    session = Session()
+    session.apply(next(synthetic_events(1)))
+    draw = np.random.default_rng(0)
+    rows = [np.exp(2 * draw.standard_normal(position + 1)) for position in range(n)]
+    session.apply([
+        schema.AttentionRow(0, 0, 0, 0, position, (row / row.sum()).astype(np.float16).tobytes())
+        for position, row in enumerate(rows)
+    ])  # fmt: skip
+    panel = shown(AttentionPanel, session, 320, 300)
+    qtbot.addWidget(panel)
+    assert isinstance(panel, AttentionPanel)
+    panel.show()
+    qtbot.waitExposed(panel)
+    assert panel.map.coarseness > 1
+    drawn = panel.map.image.image
+    assert 0.03 < (drawn == CLIPPED).sum() / (drawn > 0).sum() < 0.07
