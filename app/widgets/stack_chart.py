@@ -217,7 +217,8 @@ class StackChart(AxisChart[int]):
         if self.stride > 1:
             parts = [self.tr("Time by part"), self.tr("a bar is the slowest of {n} steps").format(n=self.stride)]
         if self.scale.log:
-            parts[0] = self.tr("Time of each step, logarithmic; each part has its share of its bar")
+            parts[0] = self.tr("Time by part, logarithmic")
+            parts.append(self.tr("each part has its share of its bar"))
         if self.scale.cut:
             cut = self.tr("▲ {n} cut, up to {time}")
             parts.insert(0, cut.format(n=count(self.scale.cut), time=seconds(self.scale.highest / 1e6)))

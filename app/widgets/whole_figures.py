@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QFontMetrics, QFontMetricsF
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.look.theme import GRID
 from app.look.units import DERIVED, MEASURED, PREDICTED, THIN_SPACE
@@ -37,8 +37,9 @@ class WholeFigures(QStyledItemDelegate):
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         super().initStyleOption(option, index)
-        if option.widget is None:
+        view = self.parent()
+        if not isinstance(view, QAbstractItemView):
             return
-        area = option.widget.style().subElementRect(QStyle.SubElement.SE_ItemViewItemText, option, option.widget)
+        area = view.style().subElementRect(QStyle.SubElement.SE_ItemViewItemText, option, view)
         if option.fontMetrics.horizontalAdvance(option.text) > area.width() > 0:
             option.text = whole_figures(option.text, option.fontMetrics, area.width() - GRID // 2)

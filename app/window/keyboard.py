@@ -82,10 +82,9 @@ class Keyboard(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """A dock that floats is a window of its own: what its panel leaves does not reach the main window."""
-        floats = isinstance(watched, PanelDock) and watched.isFloating()
-        if not floats or event.type() != QEvent.Type.ShortcutOverride:
+        if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
             return False
-        return isinstance(event, QKeyEvent) and self.takes(event)
+        return isinstance(watched, PanelDock) and watched.isFloating() and self.takes(event)
 
     def takes(self, event: QKeyEvent) -> bool:
         """Answer a ShortcutOverride event: whether Qt must not use the key as a shortcut.
