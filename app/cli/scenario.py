@@ -52,9 +52,8 @@ def run_scenario(options: argparse.Namespace) -> int:
         unavailable = recording.client.now.unavailable
         if reason := scenario.unavailable(unavailable):
             raise UnavailableError(f"The scenario {scenario.section} cannot run here: {reason}")
-        suite = scenario.suite_of_runs(unavailable)
-        if suite is not None:
-            return recording.run_suite(suite, path)
+        if scenario.suite is not None:
+            return recording.run_suite(scenario.suite_of_runs(unavailable, recording.client.now.model_config), path)
         return recording.run(run, path, command_line())
 
     session = record_with(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.models.scenario_words import sentence
+from app.models.scenario_words import sentences
 from app.models.scenarios import Scenario
 from engine.figures.named import figures_by_name
 from engine.session.store import Session
@@ -36,7 +36,7 @@ class Outcome:
 
     def sentence(self, language: str) -> str:
         """What was measured, in words."""
-        return sentence(self.scenario.words[language].found, self.figures, language)
+        return sentences(self.scenario.words[language].found, self.figures, language)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `record --scenario NAME --json` prints them."""

@@ -27,6 +27,8 @@ LANGUAGES: Final = ("en", "zh_CN")
 MOST_OF_CARD: Final = 90
 """Characters of the sentence on a scenario's card."""
 TIMES: Final = {"en": "×", "zh_CN": f"{THIN_SPACE}倍"}
+BETWEEN: Final = {"en": " ", "zh_CN": ""}
+"""What stands between two sentences."""
 MARKS: Final = {"measured": MEASURED, "derived": DERIVED, "predicted": PREDICTED}
 
 
@@ -39,8 +41,8 @@ class ScenarioWords:
     """One short sentence for the scenario's card."""
     look: str
     """What it is about, and what to look at while it runs."""
-    found: str
-    """What was measured; `{name}` stands for a figure of `FIGURES`."""
+    found: tuple[str, ...]
+    """What was measured, sentence by sentence; `{name}` stands for a figure of `FIGURES`."""
     question: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
     """What the choices of the question are called, by their names."""
@@ -54,13 +56,16 @@ def words_of(facts: dict[str, Any], choices: Mapping[str, str] | None) -> dict[s
     found = {}
     for language in LANGUAGES:
         own = facts[language]
-        texts = {name: str(own[name]).strip() for name in ("title", "card", "look", "found")}
+        texts = {name: str(own[name]).strip() for name in ("title", "card", "look")}
+        told = own["found"] if isinstance(own["found"], list) else [own["found"]]
         if len(texts["card"]) > MOST_OF_CARD:
             raise InputError(f"the card of {language} has more than {MOST_OF_CARD} characters")
         question = str(own["question"]).strip() if choices is not None else ""
         names = {name: str(own["choices"][name]) for name in choices or {}}
-        fields_of(texts["found"])
-        found[language] = ScenarioWords(**texts, question=question, choices=names)
+        sentences = tuple(str(one).strip() for one in told)
+        for one in sentences:
+            fields_of(one)
+        found[language] = ScenarioWords(**texts, found=sentences, question=question, choices=names)
     return found
 
 
@@ -76,9 +81,16 @@ def fields_of(template: str) -> list[str]:
     return names
 
 
-def sentence(template: str, figures: Mapping[str, float | None], language: str) -> str:
-    """A sentence with its figures written in."""
-    return template.format_map({name: figure_text(name, figures[name], language) for name in fields_of(template)})
+def sentences(templates: tuple[str, ...], figures: Mapping[str, float | None], language: str) -> str:
+    """Sentences with their figures written in.
+
+    One whose figures were not all measured here is left out, if another can be said.
+    """
+    whole = [one for one in templates if all(figures[name] is not None for name in fields_of(one))]
+    return BETWEEN[language].join(
+        one.format_map({name: figure_text(name, figures[name], language) for name in fields_of(one)})
+        for one in whole or templates[:1]
+    )
 
 
 def figure_text(name: str, value: float | None, language: str, marked: bool = True) -> str:
@@ -89,6 +101,8 @@ def figure_text(name: str, value: float | None, language: str, marked: bool = Tr
     match figure.kind:
         case "count":
             text = count(round(value))
+        case "mean":
+            text = significant(value)
         case "times":
             text = f"{significant(value)}{TIMES[language]}"
         case "seconds":

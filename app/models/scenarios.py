@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from app.models.scenario_words import ScenarioWords, fields_of, words_of
 from engine.client.requests_file import read_requests
 from engine.client.suite import Suite
-from engine.client.suites import BatchRun
+from engine.client.suites import SUITES, SuiteName, make_suite
 from engine.core.sampling import Sampling
 from engine.core.settings import (
     Detail,
@@ -27,14 +27,16 @@ from engine.core.settings import (
     Switches,
 )  # fmt: skip
 from engine.errors import InputError
-from engine.figures.batch_comparison import POLICIES
 from engine.figures.named import FIGURES
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "assets" / "scenarios"
 Row = tuple[tuple[str, ...], ...]
 """A row of cells; a cell holds panels as tabs, the first in front."""
-SuiteName = Literal["", "batch", "improvements"]
-"""What runs: one run; the requests under every batching policy; every improvement off and on."""
+SUITE_SETS: Final = (
+    "requests", "ignore_eos", "sampling", "switches", "switch_at", "teacher_pass", "all_heads", "detail",
+    "pace_tokens_per_s",
+)  # fmt: skip
+"""The keys of a run that a suite sets itself."""
 Step = Literal["", "middle"]
 FIRST_SHARE: Final = 0.52
 
@@ -92,7 +94,8 @@ class Scenario:
     all_heads: bool = False
     """Record and show the attention of every head of the first layer, not of one head."""
     teacher_pass: bool = False
-    suite: SuiteName = ""
+    suite: SuiteName | None = None
+    """What runs in place of one run."""
     switches: Switches = field(default_factory=Switches)
     switch_at: tuple[SwitchChange, ...] = ()
     step: Step = ""
@@ -101,23 +104,21 @@ class Scenario:
     """(panel, its page)."""
     first_share: float = FIRST_SHARE
     """Share of the height for the first row, which holds the main panels."""
+    pace_tokens_per_s: float = 0.0
+    """The pace at which it can be watched in a window; 0 is full speed."""
 
-    def run_spec(self) -> RunSpec:
-        """The run, or the first of a suite; raises InputError for a request list that cannot be read."""
+    def run_spec(self, paced: bool = False) -> RunSpec:
+        """The run, if it is no suite, at full speed or `paced`; raises InputError for a list that cannot be read."""
         probe = Probe(0, None if self.all_heads else 0)
         return RunSpec(
-            self._requests(), self.switches, Observation(self.detail, probe), self.switch_at, self.teacher_pass
-        )
+            self._requests(), self.switches, Observation(self.detail, probe), self.switch_at, self.teacher_pass,
+            self.pace_tokens_per_s if paced else 0.0,
+        )  # fmt: skip
 
-    def suite_of_runs(self, unavailable: Mapping[str, str]) -> Suite | None:
-        """The suite that runs, without what cannot run here; None where the scenario is one run."""
-        if self.suite == "improvements":
-            return Suite.of_improvements(self.prompt, unavailable, self.max_new_tokens)
-        if self.suite == "batch":
-            run = self.run_spec()
-            each = [replace(run, switches=run.switches.changed(batching=policy)) for policy in POLICIES]
-            return Suite([BatchRun("batch", policy, run) for policy, run in zip(POLICIES, each, strict=True)], {})
-        return None
+    def suite_of_runs(self, unavailable: Mapping[str, str], model: Mapping[str, Any]) -> Suite:
+        """The suite that runs with this model, without what cannot run here; only where the scenario has a `suite`."""
+        assert self.suite is not None
+        return make_suite(self.suite, unavailable, model, self.prompt, self.max_new_tokens)
 
     def unavailable(self, reasons: Mapping[str, str]) -> str:
         """Why the scenario cannot run here (`ModelReady.unavailable`); empty where it can."""
@@ -132,7 +133,7 @@ class Scenario:
         """The names of all figures that its texts and its question use."""
         names = [self.effect.figure, *(self.question.figures if self.question else ())]
         for words in self.words.values():
-            names += fields_of(words.found)
+            names += [name for one in words.found for name in fields_of(one)]
         return tuple(dict.fromkeys(names))
 
     def _requests(self) -> tuple[RequestSpec, ...]:
@@ -179,13 +180,16 @@ def _scenario(path: Path, facts: dict[str, Any]) -> Scenario:
     question = _question(facts["question"]) if "question" in facts else None
     effect = Effect(str(facts["effect"]["figure"]), float(facts["effect"]["claims_at_least"]))
     view = facts.get("view", {})
+    suite = _one_of("suite", facts["suite"], SUITES) if "suite" in facts else None
+    if suite is not None and (beside := [name for name in SUITE_SETS if name in facts]):
+        raise InputError(f"its suite sets {beside[0]} itself")
     made = Scenario(
         section=str(facts["section"]),
         stem=path.stem,
         panels=tuple(tuple(tuple(str(name) for name in cell) for cell in row) for row in facts["panels"]),
         words=words_of(facts, dict(question.choices) if question is not None else None),
         effect=effect,
-        sampling=Sampling(**facts["sampling"]),
+        sampling=Sampling(**facts["sampling"]) if suite is None else Sampling(),
         question=question,
         prompt=str(facts.get("prompt", "")),
         requests=path.parent / str(facts["requests"]) if "requests" in facts else None,
@@ -194,11 +198,12 @@ def _scenario(path: Path, facts: dict[str, Any]) -> Scenario:
         detail=_one_of("detail", facts.get("detail", "phase"), get_args(Detail)),
         all_heads=bool(facts.get("all_heads", False)),
         teacher_pass=bool(facts.get("teacher_pass", False)),
-        suite=_one_of("suite", facts.get("suite", ""), get_args(SuiteName)),
+        suite=suite,
         switches=Switches().changed(**facts.get("switches", {})),
         switch_at=tuple(SwitchChange(int(one["step"]), dict(one["changes"])) for one in facts.get("switch_at", ())),
         step=_one_of("step", view.get("step", ""), get_args(Step)),
         first_share=float(view.get("first_share", FIRST_SHARE)),
+        pace_tokens_per_s=float(facts.get("pace_tokens_per_s", 0.0)),
         pages=tuple((str(panel), str(page)) for panel, page in view.get("pages", {}).items()),
     )
     for name in made.figures():

@@ -13,7 +13,7 @@ from app.core.jobs import Jobs
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
 from app.panels.untold import why_untold
-from engine.client.suite import Suite
+from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import Probe, RunSpec
 from engine.session.serving import Topic
 from engine.session.store import Session
@@ -40,7 +40,7 @@ class EngineControl(Protocol):
     def suite_progress(self) -> tuple[int, int] | None:
         """(finished runs, all runs) of the current suite; None without one."""
 
-    def start_suite(self, suite: Suite) -> None:
+    def start_suite(self, suite: Suite | WantedSuite) -> None:
         """Run all runs of a suite, one after the other, and keep them as one Session."""
 
     def start_run(self, run: RunSpec, paused: bool = False) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QResizeEvent
@@ -38,6 +39,7 @@ from app.widgets.plain import PlainLabel, plain
 from app.widgets.reference_source import reference_source
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.themed_table import Cell
+from engine.client.suite import Suite, WantedSuite
 from engine.client.suites import PROMPT, make_suite
 from engine.figures.improvements import REPEATS, TOKENS
 from engine.figures.metrics import by_id
@@ -180,9 +182,14 @@ class BeforeAfterPanel(Panel):
     def measure(self) -> None:
         """Measure every improvement that can run here."""
         control = self.context.control
-        suite = make_suite("switches", control.unavailable, control.model_config, self.prompt, self.tokens.value())
+        prompt, tokens = self.prompt, self.tokens.value()
+
+        def make(unavailable: Mapping[str, str], model: Mapping[str, Any]) -> Suite:
+            return make_suite("switches", unavailable, model, prompt, tokens)
+
+        suite = make(control.unavailable, control.model_config)
         if suite.total and control.suite_progress is None:
-            control.start_suite(suite)
+            control.start_suite(WantedSuite(make))  # the model that it depends on may still be loading
             self._show_progress((0, suite.total))
 
     def _cancel(self) -> None:

@@ -16,7 +16,7 @@ from engine.client.live_session import FileWriter
 from engine.client.recordings import Recordings
 from engine.client.run_client import RunClient
 from engine.client.source import Source, Tells
-from engine.client.suite import Suite
+from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import AttachSpec, LoadSpec, Observation, Probe, RequestSpec, RunSpec
 from engine.host import protocol
 from engine.serving.source import ServingSource
@@ -93,7 +93,7 @@ class Feed(EngineThread):
         self.client.start(run, "window", paused)
         self.run_asked.emit()
 
-    def start_suite(self, suite: Suite) -> None:
+    def start_suite(self, suite: Suite | WantedSuite) -> None:
         self.client.post(suite)
         self.run_asked.emit()
 

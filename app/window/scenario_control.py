@@ -24,6 +24,7 @@ from app.window.menus import Menus, partial_slot
 from app.window.run_panel import RunPanel
 from app.window.scenario_note import ScenarioNote
 from app.window.shown_session import ShownSession
+from engine.client.suite import WantedSuite
 from engine.errors import DecodeScopeError
 from engine.figures.named import middle_step
 from engine.session.schema import ModelReady
@@ -87,7 +88,7 @@ class ScenarioControl(QObject):
         """Set a scenario up and run it, after its question if it asks one; a current run is ended first."""
         self._panel.show_settings(
             scenario.prompt, scenario.requests, scenario.max_new_tokens, scenario.ignore_eos, scenario.switches,
-            scenario.detail,
+            scenario.detail, scenario.pace_tokens_per_s,
         )  # fmt: skip
         self._panel.sampling.show_sampling(scenario.sampling)
         self.now, self.outcome, self._session, self._prediction = scenario, None, None, None
@@ -122,17 +123,18 @@ class ScenarioControl(QObject):
     # --- its life ---------------------------------------------------------------------------------------------------
 
     def _start(self, scenario: Scenario) -> None:
+        if scenario.suite is not None:
+            self._posted = True
+            self._feed.start_suite(WantedSuite(scenario.suite_of_runs))
+            return
         try:
-            suite, run = scenario.suite_of_runs(self._feed.unavailable), scenario.run_spec()
+            run = scenario.run_spec(paced=True)
         except DecodeScopeError as error:
             self._leave()
             self._fail(str(error))
             return
         self._posted = True
-        if suite is not None:
-            self._feed.start_suite(suite)
-        else:
-            self._feed.start_run(run)
+        self._feed.start_run(run)
 
     @Slot(object)
     def _on_answered(self, prediction: Prediction) -> None:
@@ -153,7 +155,10 @@ class ScenarioControl(QObject):
     @Slot(str)
     def _on_run_ended(self, reason: str) -> None:
         session, scenario = self._session, self.now
-        if session is None or scenario is None or self._posted or self.outcome is not None or reason != "finished":
+        if session is None or scenario is None or self._posted or self.outcome is not None:
+            return
+        self._end_pace(scenario)
+        if reason != "finished":
             return
         self.outcome = outcome_of(scenario, session)
         if scenario.step == "middle" and self._shown.session is session:
@@ -173,9 +178,17 @@ class ScenarioControl(QObject):
 
     def _leave(self) -> None:
         """The scenario is over: its words would be about another run."""
+        if self.now is not None:
+            self._end_pace(self.now)
         self.now = self.outcome = self._session = None
         self._asking = self._posted = False
         self.note.hide()
+
+    def _end_pace(self, scenario: Scenario) -> None:
+        """Back to full speed: the user's own next run is not slowed down by a pace that only the scenario set."""
+        pace = self._panel.pace
+        if scenario.pace_tokens_per_s and pace.tokens_per_s == scenario.pace_tokens_per_s:
+            pace.show_pace(0.0, pace.step_by_step)
 
     # --- what is said -----------------------------------------------------------------------------------------------
 

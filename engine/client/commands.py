@@ -9,12 +9,12 @@ from typing import Final
 
 from engine.client.run_state import RunState
 from engine.client.source import Source
-from engine.client.suite import Suite
+from engine.client.suite import Suite, WantedSuite
 from engine.errors import InputError, UnavailableError
 from engine.host import protocol
 from engine.session import schema
 
-Posted = protocol.AnyCommand | Suite
+Posted = protocol.AnyCommand | Suite | WantedSuite
 """What can be posted to the engine: a command, or a suite, which becomes a `Start` for each of its runs."""
 
 
@@ -81,7 +81,7 @@ class Commands:
         if isinstance(asked, CancelStart):
             self.waiting = [one for one in self.waiting if name_of(one) != "Start"]
             return None
-        if isinstance(asked, Suite) and not source.tells.flips_switches:
+        if isinstance(asked, Suite | WantedSuite) and not source.tells.flips_switches:
             return schema.Refused("Suite", UnavailableError.__name__, NO_SUITE)
         try:
             self._obey(source, asked)
@@ -90,6 +90,11 @@ class Commands:
         return None
 
     def _obey(self, source: Source, asked: Posted) -> None:
+        if isinstance(asked, WantedSuite):
+            if self._now.active or not self._ready:
+                self._wait(source, asked)
+                return
+            asked = asked.make(self._now.unavailable, self._now.model_config)
         command = asked.command() if isinstance(asked, Suite) else asked
         if not source.tells.takes(command):
             raise UnavailableError(f"This engine does not take the command {name_of(asked)}.")
@@ -101,19 +106,26 @@ class Commands:
         elif isinstance(command, protocol.CountPrompts):
             if self._ready and not self._now.active:  # else the answer would be of no use, or take a run's time
                 source.send(command)
+        elif self._now.active or not (self._ready or isinstance(command, protocol.Load)):
+            self._wait(source, asked)
         else:
-            self.waiting = [one for one in self.waiting if name_of(one) != name_of(asked)]
-            if self._now.active:
-                self.waiting.append(asked)
-                source.send(protocol.Stop())
-            elif isinstance(command, protocol.Load):
+            self._forget_waiting(asked)
+            if isinstance(command, protocol.Load):
                 self._load(source, command)
-            elif self._ready:
-                self._start(source, asked, command)
             else:
-                self.waiting.append(asked)
-                if self._model is None and source.tells.loads_models:
-                    self._load_again(source)
+                self._start(source, asked, command)
+
+    def _wait(self, source: Source, asked: Posted) -> None:
+        """Keep what cannot begin yet, until the run that goes on is over, or the model ready."""
+        self._forget_waiting(asked)
+        self.waiting.append(asked)
+        if self._now.active:
+            source.send(protocol.Stop())
+        elif self._model is None and source.tells.loads_models:
+            self._load_again(source)
+
+    def _forget_waiting(self, newer: Posted) -> None:
+        self.waiting = [one for one in self.waiting if name_of(one) != name_of(newer)]
 
     def _load(self, source: Source, command: protocol.Load) -> None:
         self._model, self._lost_model, self._ready = command, None, False
@@ -178,4 +190,4 @@ class Commands:
 
 def name_of(asked: Posted) -> str:
     """The name of the command, as a Refused gives it."""
-    return "Start" if isinstance(asked, Suite) else type(asked).__name__
+    return "Start" if isinstance(asked, Suite | WantedSuite) else type(asked).__name__

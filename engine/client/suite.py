@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from engine.core.settings import RunSpec
@@ -13,6 +14,14 @@ from engine.session.joining import Joiner
 
 END: Final = "measured"
 """The kind of the mark that ends a suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSuite:
+    """A suite that is put together when it begins: what it runs depends on the model, which may still be loading."""
+
+    make: Callable[[Mapping[str, str], Mapping[str, Any]], Suite]
+    """Of what cannot run with the loaded model (`RunState.unavailable`) and of its config (`RunState.model_config`)."""
 
 
 class SuiteRun(Protocol):

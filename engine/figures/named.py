@@ -14,25 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures import metrics
-from engine.figures.before_after import before_after
+from engine.figures.batch_comparison import POLICIES, BatchComparison, Policy, PolicyFigures, batch_comparison
+from engine.figures.before_after import PairFigures, before_after
 from engine.figures.comparison import Amount, Row, compare
-from engine.figures.improvements import IMPROVEMENTS
+from engine.figures.improvements import IMPROVEMENTS, SIDES, Side
 from engine.figures.latency import LatencySeries
 from engine.figures.latency_figures import RangeFigures
-from engine.figures.slots import BatchPart, batch_parts, slot_figures
 from engine.figures.step_range import generation_rows
 from engine.figures.teacher import TeacherFigures, teacher_figures
 from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session
 
-Kind = Literal["count", "times", "seconds", "bytes", "rate", "share"]
-"""How a figure is written; `times` is a factor, `rate` is in tokens a second, `share` a share of 1."""
+Kind = Literal["count", "mean", "times", "seconds", "bytes", "rate", "share"]
+"""How a figure is written.
+
+`mean` is a number that need not be whole, `times` a factor, `rate` in tokens a second, `share` a share of 1.
+"""
 Provenance = Literal["measured", "derived", "predicted"]
-OfSteps = Callable[[Session, tuple[int, int]], float | None]
-"""Reads a figure of a range of steps, both ends included."""
+FLASH: Final = ("triton", "native")
+"""The kernels that compute attention as FlashAttention does, in tiles: the first that ran is told of."""
 EDGE: Final = 10
 """The steps of which a median is taken at either end of a run, or on either side of a switch."""
 PROJECTED_TOKENS: Final = 100
+KEYS: Final = tuple(one.key for one in IMPROVEMENTS)
 
 
 class Facts:
@@ -84,14 +88,16 @@ class Facts:
         return {row.metric: row for row in compare(self.session)}
 
     @cached_property
-    def factors(self) -> dict[str, float | None]:
-        """What each improvement gained, by its key."""
-        return {pair.improvement.key: pair.factor for pair in before_after(self.session)}
+    def pairs(self) -> dict[str, PairFigures]:
+        """Each improvement off and on, by its key; `flash` and `flash_memory` are those of the kernel that ran."""
+        found = {pair.improvement.key: pair for pair in before_after(self.session)}
+        ran = next((one for one in FLASH if found[one].factor is not None), FLASH[0])
+        return {**found, "flash": found[ran], "flash_memory": found[f"{ran}_memory"]}
 
     @cached_property
-    def parts(self) -> dict[str, BatchPart]:
-        """The last part of the session under each value of `batching`."""
-        return {part.batching: part for part in batch_parts(self.session)}
+    def batches(self) -> BatchComparison | None:
+        """The same requests under static and under continuous batching."""
+        return batch_comparison(self.session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,36 +242,43 @@ def _cell(metric: str, side: Literal["training", "inference", "gap"]) -> Callabl
     return value
 
 
-def _of_policies(name: str, kind: Kind, provenance: Provenance, read: OfSteps) -> dict[str, Figure]:
-    """A figure of the steps under static and of those under continuous batching."""
+def _of_policies(
+    name: str, kind: Kind, provenance: Provenance, read: Callable[[PolicyFigures], float | None]
+) -> dict[str, Figure]:
+    """A figure of the requests under static and of the same under continuous batching."""
 
-    def under(policy: str) -> Callable[[Facts], float | None]:
-        def value(facts: Facts) -> float | None:
-            part = facts.parts.get(policy)
-            return None if part is None else read(facts.session, (part.first, part.last))
+    def under(policy: Policy) -> Callable[[Facts], float | None]:
+        return lambda facts: None if facts.batches is None else read(getattr(facts.batches, policy))
 
-        return value
+    return {f"{policy}_{name}": Figure(kind, provenance, under(policy)) for policy in POLICIES}
 
-    return {f"{policy}_{name}": Figure(kind, provenance, under(policy)) for policy in ("static", "continuous")}
+
+def _of_batches(read: Callable[[BatchComparison], float | None]) -> Callable[[Facts], float | None]:
+    return lambda facts: None if facts.batches is None else read(facts.batches)
 
 
 def _factor(key: str) -> Callable[[Facts], float | None]:
-    return lambda facts: facts.factors.get(key)
+    return lambda facts: facts.pairs[key].factor
 
 
-def _mean_ttft_s(session: Session, steps: tuple[int, int]) -> float | None:
-    """The mean time to first token of the requests that emitted theirs in these steps, seconds."""
-    found = []
-    for request in session.requests.values():
-        rows = request.token_rows
-        if len(rows) and steps[0] <= int(session.tokens["step_id"][rows[0]]) <= steps[1]:
-            found.append(metrics.request_figures(session, request).ttft_s)
-    known = [one for one in found if one is not None]
-    return float(np.mean(known)) if known else None
+def _of_side(key: str, side: Side) -> Callable[[Facts], float | None]:
+    """The median of an improvement's measure, switched off or on."""
+
+    def value(facts: Facts) -> float | None:
+        found = getattr(facts.pairs[key], side)
+        return None if found is None else float(found.median)
+
+    return value
 
 
-def _waste(session: Session, steps: tuple[int, int]) -> float | None:
-    return slot_figures(session, steps).waste
+def _sides(name: str, key: str, kind: Kind, provenance: Provenance) -> dict[str, Figure]:
+    return {f"{name}_{side}": Figure(kind, provenance, _of_side(key, side)) for side in SIDES}
+
+
+def _long_prompt(facts: Facts) -> float | None:
+    """Tokens of the prompt on which FlashAttention was measured."""
+    load = facts.pairs["flash"].load
+    return None if load is None else float(load.prompt_tokens[1])
 
 
 def _ratio(above: float | None, below: float | None) -> float | None:
@@ -329,11 +342,17 @@ FIGURES: Final[dict[str, Figure]] = {
     "ffn_share": Figure("share", "derived", _share_of("ffn")),
     "sampling_share": Figure("share", "derived", _share_of("sampling")),
     "projected_s": Figure("seconds", "derived", lambda facts: facts.latency.projected_s(PROJECTED_TOKENS)),
-    **_of_policies("s", "seconds", "measured", metrics.run_wall_s),
-    **_of_policies("rate", "rate", "measured", metrics.tokens_per_s),
-    **_of_policies("ttft_s", "seconds", "measured", _mean_ttft_s),
-    **_of_policies("waste", "share", "derived", _waste),
-    "static_over_continuous": Figure("times", "derived", _over("static_s", "continuous_s")),
-    "ttft_over": Figure("times", "derived", _over("static_ttft_s", "continuous_ttft_s")),
-    **{f"factor_{one.key}": Figure("times", "derived", _factor(one.key)) for one in IMPROVEMENTS},
+    "batch_requests": Figure("count", "measured", _of_batches(lambda one: float(one.static.requests))),
+    **_of_policies("s", "seconds", "measured", lambda one: one.wall_s),
+    **_of_policies("rate", "rate", "measured", lambda one: one.tokens_per_s),
+    **_of_policies("ttft_s", "seconds", "measured", lambda one: one.ttft_mean_s),
+    **_of_policies("waste", "share", "derived", lambda one: one.slots.waste),
+    "static_over_continuous": Figure("times", "derived", _of_batches(lambda one: one.time_factor)),
+    "ttft_over": Figure("times", "derived", _of_batches(lambda one: one.ttft_factor)),
+    **{f"factor_{key}": Figure("times", "derived", _factor(key)) for key in (*KEYS, "flash", "flash_memory")},
+    **_sides("kv_use", "paged", "share", "derived"),
+    **_sides("together", "paged_together", "mean", "derived"),
+    **_sides("flash_s", "flash", "seconds", "measured"),
+    **_sides("flash_bytes", "flash_memory", "bytes", "measured"),
+    "long_prompt": Figure("count", "measured", _long_prompt),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QTabBar
 from pytestqt.qtbot import QtBot
 
 from app.models.scenario_outcome import outcome_of
-from app.models.scenario_words import MOST_OF_CARD, fields_of
+from app.models.scenario_words import MOST_OF_CARD, fields_of, sentences
 from app.models.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
 from app.panels.kv_memory import KvMemoryPanel
 from app.widgets.unbroken import unbroken
@@ -18,6 +18,8 @@ from app.window.main_window import MainWindow
 from engine.client.requests_file import read_requests
 from engine.core.settings import Probe, RunSpec, Sampling, SwitchChange
 from engine.errors import InputError
+from engine.figures.improvements import PAGED
+from engine.figures.loads import mixed_budget
 from engine.figures.named import middle_step
 from engine.host import protocol
 from tests.app.conftest import Engines
@@ -26,6 +28,9 @@ PANEL_NAMES = {
     "timeline", "inspector", "redundancy", "kv-memory", "attention", "latency", "utilisation", "batch", "parallel",
     "before-after", "summary", "roofline",
 }  # fmt: skip
+
+
+MODEL = {"layers": 8, "heads": 8, "kv_heads": 4, "head_dim": 32, "itemsize": 4, "max_positions": 1024}
 
 
 def scenario(section: str) -> Scenario:
@@ -47,8 +52,9 @@ def test_each_names_panels_and_says_what_to_look_at(one: Scenario) -> None:
         assert words.title
         assert 0 < len(words.card) <= MOST_OF_CARD
         assert 2 <= (words.look + " ").count(stop) + (words.look + " ").count("：") <= 5
-        assert one.effect.figure in fields_of(words.found)  # the effect is a number in the sentence
-        assert sorted(fields_of(words.found)) == sorted(fields_of(one.words["en"].found))
+        assert one.effect.figure in fields_of(words.found[0])  # the effect is a number in what is said first
+        for told, english in zip(words.found, one.words["en"].found, strict=True):
+            assert sorted(fields_of(told)) == sorted(fields_of(english))
         assert bool(words.question) == (one.question is not None)
     if one.requests is not None:
         assert read_requests(str(one.requests), one.max_new_tokens, one.ignore_eos, one.sampling)
@@ -59,10 +65,7 @@ def test_three_ask_for_a_prediction() -> None:
 
 
 def test_more_requests_than_slots_so_that_continuous_batching_refills() -> None:
-    one = scenario("5")
-    suite = one.suite_of_runs({})
-    assert suite is not None
-    runs = [run.run for run in suite._left]
+    runs = [run.run for run in scenario("5").suite_of_runs({}, {})._left]
     assert [run.switches.batching for run in runs] == ["static", "continuous"]
     assert runs[0].requests == runs[1].requests
     assert [request.max_new_tokens for request in runs[0].requests][:4] == [20, 10, 24, 7]
@@ -70,9 +73,56 @@ def test_more_requests_than_slots_so_that_continuous_batching_refills() -> None:
 
 
 def test_every_improvement_is_measured() -> None:
-    suite = scenario("8").suite_of_runs({"attention=triton": "no GPU"})
-    assert suite is not None
-    assert suite.total > 30
+    suite = scenario("8").suite_of_runs({"attention=triton": "no GPU"}, MODEL)
+    assert {run.key for run in suite._left} >= {"kv", "paged", "native", "ngram", "batching"}
+    limits = {run.run.switches.kv_memory for run in suite._left if run.key == "paged"}
+    assert limits == {mixed_budget(MODEL)}
+    low, high = PAGED.claim or (0.0, 0.0)
+    for words in scenario("8").words.values():
+        assert f"{low:g}–{high:g}" in " ".join(words.found)  # the reference beside what is measured
+
+
+def test_what_is_to_be_watched_has_a_pace_and_nothing_else(window: MainWindow) -> None:
+    assert [one.section for one in load_scenarios() if one.pace_tokens_per_s] == ["1", "2.1", "2.2", "3"]
+    for one in load_scenarios():
+        assert one.run_spec().pace_tokens_per_s == 0.0  # without a window it runs at full speed
+        most = max(request.max_new_tokens for request in one.run_spec().requests)
+        assert not one.pace_tokens_per_s or 8 <= most / one.pace_tokens_per_s <= 15
+
+
+def test_the_pace_ends_with_the_scenario(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    with qtbot.waitSignal(window.control.run_ended):
+        pick(window, "1")
+        assert window.run_panel.pace.tokens_per_s == scenario("1").pace_tokens_per_s
+    assert started(engines).pace_tokens_per_s == scenario("1").pace_tokens_per_s
+    assert window.run_panel.pace.tokens_per_s == 0.0
+    assert window.run_panel.run_spec().pace_tokens_per_s == 0.0
+
+
+def test_the_pace_ends_with_a_scenario_that_is_stopped_and_a_pace_of_the_user_stays(
+    qtbot: QtBot, window: MainWindow, engines: Engines
+) -> None:
+    engines.now.steps = 100_000
+    for own, left in ((None, 0.0), (2.0, 2.0)):
+        pick(window, "1")
+        qtbot.waitUntil(lambda: window.control.state == "running")
+        if own is not None:
+            window.run_panel.pace.show_pace(own)
+        with qtbot.waitSignal(window.control.run_ended):
+            window.control.stop()
+        qtbot.waitUntil(lambda: window.control.state == "idle")
+        assert window.run_panel.pace.tokens_per_s == left
+
+
+def test_sentences_that_were_not_measured_are_left_out() -> None:
+    templates = ("KV {factor_kv}.", "Flash {factor_flash}.")
+    figures: dict[str, float | None] = {"factor_kv": 4.0, "factor_flash": None}
+    assert sentences(templates, figures, "en") == "KV 4.00×\u2009ƒ."
+    assert (
+        sentences(templates, {**figures, "factor_flash": 2.0}, "zh_CN")
+        == "KV 4.00\u2009倍\u2009ƒ.Flash 2.00\u2009倍\u2009ƒ."
+    )
+    assert sentences(templates, {"factor_kv": None, "factor_flash": None}, "en") == "KV —."
 
 
 def started(engines: Engines) -> RunSpec:
@@ -266,6 +316,8 @@ def test_the_words_follow_the_language_and_can_be_closed(qtbot: QtBot, window: M
         ('card = "', f'card = "{"x" * 90}', "more than 90 characters"),
         ('detail = "phase"', 'detail = "much"', "detail must be one of"),
         ("[en]", "[en", "is wrong"),
+        ('section = "1"', 'section = "1"\nsuite = "batching"', "its suite sets ignore_eos itself"),
+        ('section = "1"', 'section = "1"\nsuite = "all"', "suite must be one of"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, before: str, after: str, sentence: str) -> None:

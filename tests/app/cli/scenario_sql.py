@@ -144,25 +144,87 @@ def waste(db: sqlite3.Connection) -> float:
     return 1 - float(useful) / computed
 
 
-def factor(key: str) -> Ask:
-    """Tokens a second on over off, each the median of its repeats after the one that warms up."""
+def runs_of(db: sqlite3.Connection, key: str, side: str) -> list[tuple[int, int, int]]:
+    """(repeat, beginning, end) of each run of an improvement's side, ns."""
+    marks = db.execute("SELECT t_ns, label FROM marks WHERE kind = 'measure' ORDER BY t_ns").fetchall()
+    runs = [(t_ns, *label.split()) for t_ns, label in marks if re.fullmatch(r"\S+ (on|off) \d+", label)]
+    ends = [run[0] for run in runs[1:]] + [2**62]
+    return [
+        (int(repeat), begin, end)
+        for (begin, name, which, repeat), end in zip(runs, ends, strict=True)
+        if (name, which) == (key, side)
+    ]
+
+
+def side_rate(key: str, side: str) -> Ask:
+    """Tokens a second: the median of the repeats after the one that warms up."""
 
     def of(db: sqlite3.Connection) -> float:
-        marks = db.execute("SELECT t_ns, label FROM marks WHERE kind = 'measure' ORDER BY t_ns").fetchall()
-        runs = [(t_ns, label) for t_ns, label in marks if re.fullmatch(r"\S+ (on|off) \d+", label)]
-        ends = [t_ns for t_ns, _ in runs[1:]] + [2**62]
-        rates: dict[str, list[float]] = {"on": [], "off": []}
-        for (begin, label), end in zip(runs, ends, strict=True):
-            name, side, repeat = label.split()
-            if name == key and int(repeat):
+        rates = []
+        for repeat, begin, end in runs_of(db, key, side):
+            if repeat:
                 tokens, arrived, last = db.execute(
                     "SELECT count(*), min(arrived_ns), max(emitted_ns) FROM tokens JOIN requests ON requests.id = "
                     "request_id WHERE emitted_ns >= ? AND emitted_ns < ?", (begin, end),
                 ).fetchone()  # fmt: skip
-                rates[side].append(tokens / (last - arrived) * 1e9)
-        return median(rates["on"]) / median(rates["off"])
+                rates.append(tokens / (last - arrived) * 1e9)
+        return median(rates)
 
     return of
+
+
+def factor(key: str) -> Ask:
+    """Tokens a second on over off."""
+    return lambda db: side_rate(key, "on")(db) / side_rate(key, "off")(db)
+
+
+def paging(side: str, asked_for: str) -> Ask:
+    """Of the steps of the mixed load in which requests wait for memory."""
+
+    def of(db: sqlite3.Connection) -> float:
+        ((_, begin, end),) = runs_of(db, "paged", side)
+        query = f"SELECT {asked_for} FROM steps WHERE start_ns >= ? AND start_ns < ? AND waiting > 0"
+        return float(one(db, query, begin, end))
+
+    return of
+
+
+USE, TOGETHER = "1.0 * sum(kv_used_bytes) / sum(kv_reserved_bytes)", "avg(running)"
+
+
+def flash_runs(db: sqlite3.Connection, side: str) -> list[tuple[int, int, int]]:
+    return runs_of(db, "triton", side) or runs_of(db, "native", side)
+
+
+def flash_s(side: str) -> Ask:
+    """Seconds of the phase attention over a run: the median of the repeats after the one that warms up."""
+
+    def of(db: sqlite3.Connection) -> float:
+        found = []
+        for repeat, begin, end in flash_runs(db, side):
+            if repeat:
+                blobs = column(db, "SELECT phases FROM steps WHERE start_ns >= ? AND start_ns < ?", begin, end)
+                times = [np.frombuffer(blob, np.float32).reshape(-1, len(PHASES)).astype(np.float64) for blob in blobs]
+                found.append(sum(each.sum(axis=0)[PHASES.index("attention")] for each in times) / 1e6)
+        return float(median(found))
+
+    return of
+
+
+def flash_bytes(side: str) -> Ask:
+    """The most that a layer's attention took, in the run in which it was counted."""
+
+    def of(db: sqlite3.Connection) -> float:
+        ((begin, end),) = ((begin, end) for repeat, begin, end in flash_runs(db, side) if not repeat)
+        query = "SELECT max(attention_peak_bytes) FROM steps WHERE start_ns >= ? AND start_ns < ?"
+        return float(one(db, query, begin, end))
+
+    return of
+
+
+def long_prompt(db: sqlite3.Connection) -> float:
+    _, begin, end = flash_runs(db, "on")[-1]
+    return float(one(db, "SELECT prompt_tokens FROM requests WHERE arrived_ns BETWEEN ? AND ?", begin, end))
 
 
 def over(above: str, below: str) -> Ask:
@@ -224,8 +286,20 @@ FIGURES: dict[str, Ask] = {
     "continuous_ttft_s": batch_ttft("continuous"),
     "static_over_continuous": over("static_s", "continuous_s"),
     "static_waste": waste,
+    "batch_requests": asked("SELECT count(*) / 2 FROM requests"),
+    "kv_use_off": paging("off", USE),
+    "kv_use_on": paging("on", USE),
+    "together_off": paging("off", TOGETHER),
+    "together_on": paging("on", TOGETHER),
+    "factor_paged_together": over("together_on", "together_off"),
+    "flash_s_off": flash_s("off"),
+    "flash_s_on": flash_s("on"),
+    "factor_flash": over("flash_s_off", "flash_s_on"),
+    "flash_bytes_off": flash_bytes("off"),
+    "flash_bytes_on": flash_bytes("on"),
+    "factor_flash_memory": over("flash_bytes_off", "flash_bytes_on"),
+    "long_prompt": long_prompt,
     "factor_kv": factor("kv"),
     "factor_ngram": factor("ngram"),
     "factor_batching": factor("batching"),
 }
-"""Of the figures that no SQL is written for here, another test holds the one of their panel against the file."""

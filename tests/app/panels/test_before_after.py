@@ -13,7 +13,7 @@ from app.look.units import rate, significant
 from app.models.before_after import NOT_MEASURED, NOT_YET, RAN, load_text, side_text
 from app.panels.base import PanelContext
 from app.panels.before_after import BeforeAfterPanel
-from engine.client.suite import Suite
+from engine.client.suite import Suite, WantedSuite
 from engine.figures.before_after import LoadFigures, SideFigures, before_after
 from engine.figures.improvements import IMPROVEMENTS
 from engine.session.joining import Joiner
@@ -36,8 +36,9 @@ class MeasuringControl(RecordingControl):
         self.suites: list[Suite] = []
         self.stopped = 0
 
-    def start_suite(self, suite: Suite) -> None:
-        self.suites.append(suite)
+    def start_suite(self, suite: Suite | WantedSuite) -> None:
+        made = suite.make(self.unavailable, self.model_config) if isinstance(suite, WantedSuite) else suite
+        self.suites.append(made)
 
     def stop_run(self) -> None:
         self.stopped += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +13,11 @@ from engine.client import changes
 from engine.client.live_session import Begun
 from engine.client.run_client import RunClient
 from engine.client.source import Tells
-from engine.client.suite import END, Suite
+from engine.client.suite import END, Suite, WantedSuite
 from engine.core.settings import LoadSpec, RequestSpec, RunSpec
 from engine.errors import SessionFileError
 from engine.figures.before_after import before_after, reasons
+from engine.figures.improvements import suite_runs
 from engine.host import protocol
 from engine.session import schema
 from engine.session.store import Session
@@ -246,6 +249,40 @@ def test_a_run_that_is_started_before_the_model_is_ready_waits_for_it() -> None:
     driven.poll()
     assert source.names == ["Load", "Start"]
     assert driven.of(schema.RunEnded)
+
+
+def test_a_suite_that_waits_for_the_model_is_made_of_what_that_model_can() -> None:
+    source = ScriptedSource({"Start": [a_run()]})
+    driven = Driven(source)
+    driven.client.load(LoadSpec())
+    made: list[tuple[Mapping[str, str], Mapping[str, Any]]] = []
+
+    def make(unavailable: Mapping[str, str], model: Mapping[str, Any]) -> Suite:
+        made.append((unavailable, model))
+        return Suite(suite_runs("the cat", unavailable, model, 4, 1)[:1], unavailable)
+
+    driven.client.post(WantedSuite(make))
+    driven.poll()
+    assert source.names == ["Load"]
+    assert not made
+    config = '{"layers": 3}'
+    source.say([schema.ModelReady({"model": "m", "model_config": config}, {"attention=sdpa": "No."}), *READY[1:]])
+    driven.poll()
+    assert made == [({"attention=sdpa": "No."}, {"layers": 3})]
+    assert source.names == ["Load", "Start"]
+    assert driven.of(schema.RunEnded)
+
+
+def test_a_suite_that_waits_can_be_cancelled() -> None:
+    source = ScriptedSource({"Start": [a_run()]})
+    driven = Driven(source)
+    driven.client.load(LoadSpec())
+    driven.client.post(WantedSuite(lambda unavailable, model: Suite.of_improvements("the cat", unavailable, model)))
+    driven.poll()
+    driven.client.cancel_start()
+    source.say(READY)
+    driven.poll()
+    assert source.names == ["Load"]
 
 
 def test_a_run_that_waited_for_one_that_is_refused_begins() -> None:
