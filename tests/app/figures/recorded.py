@@ -7,18 +7,20 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from app.cli.recording import Recording
 from engine.client.suite import Suite, SuiteRun
-from engine.client.suites import batch_runs
+from engine.client.suites import BatchRun, batch_runs
 from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.figures import improvements
 from engine.figures.improvements import suite_runs
 from tests.engine.figures.served import recorded as served_events
 from tests.engine.figures.served import write
 
+Shortened = TypeVar("Shortened", BatchRun, improvements.SuiteRun)
 PROMPT: Final = "The cat sits on"
 BLOCK_BYTES: Final = 2 * 8 * 4 * 4 * 32 * 4
 """Of a block of 4 positions in the demo model: K and V, 8 layers, 4 KV heads of 32 numbers, float32."""
@@ -95,8 +97,8 @@ def record_all(folder: Path) -> list[Recorded]:
         recording.load()
         model = {**recording.client.now.model_config, "max_positions": SHORT_CONTEXT}
         suites: list[tuple[str, Sequence[SuiteRun]]] = [
-            ("measured", [one for one in suite_runs(PROMPT, {}, model, 8, 1) if one.key in OF_A_SUITE]),
-            ("both", batch_runs()),
+            ("measured", [shortened(one) for one in suite_runs(PROMPT, {}, model, 8, 1) if one.key in OF_A_SUITE]),
+            ("both", [shortened(one) for one in batch_runs()]),
         ]
         for name, run in RUNS.items():
             path = folder / f"{name}.dscope"
@@ -122,6 +124,14 @@ def record_all(folder: Path) -> list[Recorded]:
     _as_on_a_gpu(gpu.path)
     served = Recorded("served", write(served_events(STEPS_OF_SERVER), folder / "served.dscope"), STEPS_OF_SERVER)
     return [*found, gpu, served]
+
+
+def shortened(one: Shortened) -> Shortened:
+    """The same run with fewer of many requests, and a third of their tokens: every text is walked through."""
+    requests = one.run.requests
+    if len(requests) > 1:
+        requests = tuple(replace(each, max_new_tokens=-(-each.max_new_tokens // 3)) for each in requests[:12])
+    return replace(one, run=replace(one.run, requests=requests))
 
 
 def hold(path: Path, step: int, passed_ns: int) -> None:
