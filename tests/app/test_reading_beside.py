@@ -113,6 +113,7 @@ def whole(path: Path) -> Iterator[Session]:
 
 def look_at(window: MainWindow, session: Session, *names: str) -> None:
     """Show a session in these panels alone, side by side."""
+    window.start.leave()
     for name, dock in window.docks.items():
         dock.setVisible(name in names)
     for name in names:

@@ -202,7 +202,9 @@ def test_everything_fits_in_width(
         assert inside.height() <= page.viewport().height()
     page.scenarios["8"].setFocus(Qt.FocusReason.TabFocusReason)
     QApplication.processEvents()
-    assert page.scenarios["8"].visibleRegion().boundingRect().height() == page.scenarios["8"].height()
+    seen_height = page.scenarios["8"].visibleRegion().boundingRect().height()
+    window.menus.choices["language"]["en"].trigger()  # the translators are the application's
+    assert seen_height == page.scenarios["8"].height()
 
 
 def test_it_takes_the_theme_of_the_window(window: MainWindow) -> None:
