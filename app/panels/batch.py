@@ -252,7 +252,7 @@ class BatchPanel(StepPanel):
         """The selected request, or the same request in the run that is shown; the chart dims the others, if any."""
         requests = self.session.requests if self.session is not None else {}
         selected = self.context.selection.now.request
-        if shown is None or selected not in requests or len(requests) < 2:
+        if shown is None or selected is None or selected not in requests or len(requests) < 2:
             return None
         return selected if self.comparison is None else self._number(selected) + shown.offset
 
