@@ -163,7 +163,8 @@ def value_of(session: Session, improvement: Improvement, steps: tuple[int, int])
 def _while_others_wait(session: Session, rows: slice) -> NDArray[np.intp]:
     """The steps of a run in which requests waited, or all where none did."""
     waiting = np.flatnonzero(session.steps["waiting"][rows])
-    return rows.start + (waiting if len(waiting) else np.arange(rows.stop - rows.start))
+    found: NDArray[np.intp] = waiting if len(waiting) else np.arange(rows.stop - rows.start)
+    return found + rows.start
 
 
 def load_of(session: Session, steps: tuple[int, int]) -> LoadFigures:
