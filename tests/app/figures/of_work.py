@@ -215,7 +215,8 @@ ATTENTION: Final[Texts] = {
         "{computed_of(REQUEST) - len(looks())|count} rows are missing. {~}",
         "{~}“{~}” ({=QUERY}), which chose “{~}” ({QUERY + 1|plain}), looks at most at “{~}” "
         "({look(QUERY).most_at|plain}), {look(QUERY).most|percent}",
-        "{~}“{~}” ({=QUERY}) looks at most at “{~}” ({look(QUERY).most_at|plain}), {look(QUERY).most|percent}",
+        # of a row that chose no shown token: where recording was switched to another map in mid-run
+        "?{~}“{~}” ({=QUERY}) looks at most at “{~}” ({look(QUERY).most_at|plain}), {look(QUERY).most|percent}",
         "entropy {look(QUERY).entropy_nats|number} nats ƒ",
         "90 % of it on {look(QUERY).nine_tenths_on|count} of the {QUERY + 1|count} tokens up to it ƒ",
         "No attention of layer {=layer}, head {=head} was recorded; tick “Record attention of the selected head” "
@@ -232,7 +233,7 @@ ATTENTION: Final[Texts] = {
     "tip of QSpinBox": ("The layer whose attention is recorded and shown; layers count from 0.",),
     "tip of ColourBar": (
         "Attention probability: how much of its attention a query gives to a key (0 to 1).",
-        "The scale ends at {=top}",
+        "The scale ends at 0.{=decimals}",
         "the 95th percentile of the cells that are drawn. Larger values have the colour of the field above the bar.",
     ),
     "ColourBar._paint_clipped": ("> p95",),
@@ -257,9 +258,9 @@ INSPECTOR: Final[Texts] = {
         "Where “{~}” ({T.position - 1|plain}) looked to choose it (layer {=LAYER}, head {=HEAD}) ●",
         "Where “{~}” ({T.position - 1|plain}) looked to choose it (layer {=LAYER}, mean of the heads) ƒ",
         "The row of “{~}” ({T.position - 1|plain}), which chose it, was not recorded (layer {=LAYER}, head {=HEAD}). "
-        "{~}",
+        "Step {T.step|count} recorded no attention. {~}",
         "The row of “{~}” ({T.position - 1|plain}), which chose it, was not recorded (layer {=LAYER}, mean of the "
-        "heads). {~}",
+        "heads). Step {T.step|count} recorded no attention. {~}",
         *of_delays.IN_INSPECTOR,
     ),
     "tip of QToolButton": of_delays.TIP_OF_BUTTON,
