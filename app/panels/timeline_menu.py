@@ -30,8 +30,7 @@ class LaneMenu(QToolButton):
         self.setToolTip(name)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self)
+        self.choices = menu = QMenu(self)
         menu.addSection(self.tr("Order of the requests"))
         orders: dict[Order, str] = {
             "arrival": self.tr("By arrival"),
@@ -61,8 +60,9 @@ class LaneMenu(QToolButton):
         words = self.tr("Layers in the order in which they run")
         self.layers = self._choice(words, lambda: self.layers_chosen.emit(self.layers.isChecked()))
         menu.addAction(self.layers)
-        self.setMenu(menu)
         menu.aboutToShow.connect(self._show_choice)
+        # Not Qt's own menu of a button: that waits for the choice in an event loop of its own.
+        self.clicked.connect(lambda: menu.popup(self.mapToGlobal(self.rect().bottomLeft())))
 
     def offer(self, requests: int, layered: bool) -> bool:
         """Offer what a session has to choose: the order of several requests, its layers; returns whether it has any."""

@@ -124,7 +124,7 @@ def test_the_lane_is_there_only_where_layers_were_timed_and_can_be_hidden(qtbot:
     assert panel.lane_menu.isVisible()
     assert panel.canvas.lanes().layers.height() > 0
     menu = panel.lane_menu
-    menu.menu().aboutToShow.emit()
+    menu.choices.aboutToShow.emit()
     assert menu.layers.isChecked()
     menu.layers.trigger()
     assert panel.canvas.lanes().layers.height() == 0
@@ -132,7 +132,7 @@ def test_the_lane_is_there_only_where_layers_were_timed_and_can_be_hidden(qtbot:
     session.apply([schema.RequestArrived(one, "b", [1], ["b"], "{}", 0) for one in range(1, 20)])
     low = shown(qtbot, session, 180)
     assert low.canvas.lanes().layers.height() == 0, "the requests need the room"
-    low.lane_menu.menu().aboutToShow.emit()
+    low.lane_menu.choices.aboutToShow.emit()
     assert not low.lane_menu.layers.isChecked()
     low.lane_menu.layers.trigger()
     assert low.canvas.lanes().layers.height() > 0, "asked for"

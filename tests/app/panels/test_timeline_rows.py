@@ -212,7 +212,7 @@ def test_the_menu_orders_and_groups_the_lanes(qtbot: QtBot) -> None:
     assert counts == sorted(counts, reverse=True)
     menu.groupings["always"].trigger()
     assert panel.canvas.rows.shown.grouped
-    menu.menu().aboutToShow.emit()
+    menu.choices.aboutToShow.emit()
     assert menu.folds["finished"].isChecked()
     menu.folds["finished"].trigger()
     assert panel.canvas.rows.shown.folded == {"waiting"}
