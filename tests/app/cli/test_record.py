@@ -112,7 +112,8 @@ def test_a_context_that_is_too_small_is_said_before_the_run_and_named_as_its_end
     figures = json.loads(result.stdout)
     full, whole = figures["requests"]
     most = 1024 - full["prompt_tokens"]
-    assert f"request 0: the context of 1024 tokens holds {most} of 200 new ones after its prompt." in result.stderr
+    said = f"request 0: the context holds 1024 tokens: at most {most} of 200 new ones after its prompt."
+    assert said in result.stderr
     assert "request 1" not in result.stderr
     assert (len(full["token_ids"]), full["finish_reason"]) == (most, "context")
     assert (len(whole["token_ids"]), whole["finish_reason"]) == (200, "length")
