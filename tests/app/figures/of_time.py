@@ -138,6 +138,7 @@ LATENCY: Final[Texts] = {
     "tip FigureTable": of_delays.TIPS_OF_TABLES,
     "TimeSplit.paint": _SPLIT,
     "tip of TimeSplit": _SPLIT,
+    "tip of ThemedLabel": ("{info.latency.outliers|count} outliers ƒ",),
     "LayerStrip.paint": (
         "Step {=step}: µs by layer and phase, up to {max(layer_times(step))|seconds} ●",
         "Step {=step} holds no time by layer; {~}",
