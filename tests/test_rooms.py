@@ -42,7 +42,7 @@ engine.serving: engine engine.session engine.core engine.model engine.host engin
 app.look: engine engine.export
 app.core: engine engine.session engine.model app.look
 app.start: engine app.core
-app.models: engine engine.session engine.core engine.figures app.look app.core
+app.models: engine engine.session engine.core engine.figures engine.client app.look app.core
 app.widgets: engine engine.session engine.core engine.figures engine.model app.look app.core app.models
 app.dialogs: engine.core app.look app.widgets
 app.panels: engine engine.session engine.core engine.figures engine.client app.look app.core app.models

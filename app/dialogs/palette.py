@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.dialogs.shortcuts import all_actions, keys_text
 from app.look.theme import GRID, GROUP_GAP, ROW_GAP, theme
-from app.widgets.plain import without_keys
+from app.widgets.plain import plain, without_keys
 
 ACTION = Qt.ItemDataRole.UserRole
 KEYS = Qt.ItemDataRole.UserRole + 1
@@ -100,7 +100,7 @@ class CommandPalette(QDialog):
             item.setData(KEYS, self._at_the_right(action))
             if not action.isEnabled():
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
-                item.setToolTip(action.toolTip())
+                item.setToolTip(plain(action.toolTip()))
             self._list.addItem(item)
         if not self._list.count():
             nothing = QListWidgetItem(self.tr("No command has these words."))

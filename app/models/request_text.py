@@ -38,5 +38,5 @@ class RequestText:
         return self.request.token_rows[index] if 0 <= index < len(self.request.token_rows) else None
 
     def name(self, position: int) -> str:
-        """A token as it is named on the screen: `“·cat” (12)`; the position alone where the text is not known."""
+        """A token as it is named on the screen: `“⋅cat” (12)`; the position alone where the text is not known."""
         return f"“{self.texts[position]}” ({position})" if position < len(self.texts) else f"({position})"

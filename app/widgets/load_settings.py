@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QPushButton, QS
 
 from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE
+from app.widgets.plain import plain
 from app.widgets.setting_rows import SettingRows
 from app.widgets.themed_label import ThemedLabel
 from engine.core.settings import Dtype, LoadSpec
@@ -132,4 +133,4 @@ class LoadSettings(SettingRows):
         self.note.setVisible(waits)
         tip = self.tr("Load the model with these settings; what is generated and recorded stays")
         nothing = self.tr("The model is loaded with these settings")
-        self.reload.setToolTip(self._running or (tip if self.changed else nothing))
+        self.reload.setToolTip(plain(self._running or (tip if self.changed else nothing)))

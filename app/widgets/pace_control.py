@@ -43,6 +43,11 @@ class PaceControl(QWidget):
         self.retranslate()
 
     @property
+    def field(self) -> QComboBox:
+        """The list of paces."""
+        return self._box
+
+    @property
     def tokens_per_s(self) -> float:
         """The pace of steps that follow by themselves; 0 is full speed."""
         return self._tokens_per_s

@@ -261,6 +261,7 @@ class RunPanel(QWidget):
         found: dict[str, QWidget] = {
             "model": self.model, "prompt": self.prompt, "requests": self._requests_button, "chat": self.chat,
             "max_new_tokens": self.tokens, "ignore_eos": self.ignore_eos, "detail": self.detail,
+            "pace": self.pace.field,
         }  # fmt: skip
         found |= {name: self.sampling.field(name) for name in KINDS}
         found |= {name: self.switches.control(name) for name in (*self.switches.names, "k")}

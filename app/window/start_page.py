@@ -11,7 +11,6 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -26,7 +25,7 @@ from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE
 from app.look.units import count, memory, name_of
 from app.models.scenarios import Scenario
 from app.widgets.equal_grid import EqualGrid
-from app.widgets.plain import plain
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.tile import Tile
 
@@ -64,7 +63,7 @@ class StartPage(QScrollArea):
         self._recent: list[RecentRecording] = []
         self.back = QPushButton()
         self.back.clicked.connect(self.back_wanted)
-        self._logo = QLabel()
+        self._logo = PlainLabel()
         self._name = ThemedLabel(muted=False, scale=TITLE_SCALE)
         self._name.setText("DecodeScope")
         self._about = ThemedLabel(wrap=True)

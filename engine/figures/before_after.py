@@ -164,7 +164,8 @@ def _while_others_wait(session: Session, rows: slice) -> NDArray[np.intp]:
     """The steps of a run in which requests waited, or all where none did."""
     waiting = np.flatnonzero(session.steps["waiting"][rows])
     found: NDArray[np.intp] = waiting if len(waiting) else np.arange(rows.stop - rows.start)
-    return found + rows.start
+    found += rows.start
+    return found
 
 
 def load_of(session: Session, steps: tuple[int, int]) -> LoadFigures:

@@ -115,7 +115,7 @@ def test_the_requests_say_where_they_part_and_enter_goes_there(
     assert dialog.verdict.text() == "1 of 2 requests with the same prompt generated the same tokens."
     pairs = dialog.pairs
     assert pairs.cell(0, PARTING_COLUMN) == "nowhere"
-    assert "against “·other” (99)" in pairs.cell(1, PARTING_COLUMN)
+    assert "against “⋅other” (99)" in pairs.cell(1, PARTING_COLUMN)
     assert pairs.hasFocus() or not dialog.isActiveWindow()
     session = window.shown.session
     assert session is not None

@@ -76,7 +76,7 @@ def test_every_character_that_can_be_drawn_gives_xml(qtbot: QtBot) -> None:
 def test_control_characters_are_seen(qtbot: QtBot) -> None:
     assert xml_text(CONTROLS) == "a␁b␛c␈d␀␡"
     assert xml_text("tab\tline\nreturn\r é 😀") == "tab\tline\nreturn\r é 😀"
-    assert visible_token("a\x1b b\n") == "a␛·b↵"
+    assert visible_token("a\x1b b\n") == "a␛⋅b↵"
 
 
 def test_a_report_holds_no_control_character(qtbot: QtBot, recorded: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_rate_percent_and_count() -> None:
 
 
 def test_white_space_in_tokens_is_drawn() -> None:
-    assert units.visible_token(" the\n") == "·the↵"
+    assert units.visible_token(" the\n") == "⋅the↵"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

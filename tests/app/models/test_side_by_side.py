@@ -40,7 +40,7 @@ def test_the_verdict_counts_what_is_the_same(beside: SideBySide, words: str) -> 
 
 
 def test_a_parting_names_both_tokens_and_the_logprob_that_is_known() -> None:
-    assert parting_text(PARTED) == "“·a\\u202eb” (7) at -0.500 nats against the end"
+    assert parting_text(PARTED) == "“⋅a\\u202eb” (7) at -0.500 nats against the end"
     assert parting_text(SAME) == "nowhere"
 
 

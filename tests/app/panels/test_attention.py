@@ -205,8 +205,8 @@ def test_hover_names_both_tokens_and_the_probability(panel: AttentionPanel) -> N
     texts = panel.session.requests[0].prompt_token_texts
     probs = recorded(panel.session, 3)
     text = panel.describe(3, 1)
-    assert texts[3].replace(" ", "·") in text
-    assert texts[1].replace(" ", "·") in text
+    assert texts[3].replace(" ", "⋅") in text
+    assert texts[1].replace(" ", "⋅") in text
     assert f"{100 * probs[1]:.3g}"[:3] in text
     assert "●" in text
     assert panel.describe(1, 3) == ""  # nobody looks ahead

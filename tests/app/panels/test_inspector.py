@@ -80,7 +80,7 @@ def test_the_chosen_alternative_is_marked_and_known_ids_are_named(qtbot: QtBot) 
     panel = inspector(qtbot, session, 3)
     first, second = panel.alternatives.bars
     assert (first.name, first.strong, first.number) == ("#4090", False, percent(0.75))
-    assert (second.name, second.strong) == ("·end", True)
+    assert (second.name, second.strong) == ("⋅end", True)
 
 
 def test_an_alternative_that_was_never_emitted_is_its_text_and_its_id_is_in_the_tip(qtbot: QtBot) -> None:

@@ -158,7 +158,7 @@ def test_a_long_run_draws_one_mark_a_pixel(qtbot: QtBot) -> None:
 
 def test_hover_click_and_keys(qtbot: QtBot) -> None:
     panel = panel_of(qtbot, run_of(Session()))
-    assert plain(panel.step_text(2)) == "step 2, decode: 10.0 ms, 1 positions ●\ngave “·t2”"
+    assert plain(panel.step_text(2)) == "step 2, decode: 10.0 ms, 1 positions ●\ngave “⋅t2”"
     assert plain(panel.step_text(4)) == "step 4, teacher-forced: 4.00 ms, 5 positions ●"
     chart = panel.chart
     at = QPointF(chart.x_of(0.035), chart.bar_box("serial").center().y())
@@ -191,7 +191,7 @@ def test_which_tokens_differ_is_shown_and_a_click_selects_one(qtbot: QtBot) -> N
     panel = panel_of(qtbot, session)
     assert teacher_figures(session)[0].differing == (3, 5)
     shown = [panel.differing.item(index) for index in range(panel.differing.count())]
-    assert [item.text() for item in shown if item is not None] == ["3 “·t1”", "5 “·t3”"]
+    assert [item.text() for item in shown if item is not None] == ["3 “⋅t1”", "5 “⋅t3”"]
     assert panel.differing.isVisible()
     assert panel.chart.marked == {1, 3}
     place = panel.differing.visualItemRect(panel.differing.item(1)).center()

@@ -161,7 +161,7 @@ def test_hovering_a_token_tells_what_it_is_and_what_it_cost(qtbot: QtBot) -> Non
     panel = shown(qtbot, busy_run().session)
     box = panel.canvas.request_box(0)
     text = panel.canvas.tooltip(QPointF(place(panel, 31), box.center().y())).replace("\u2009", " ")
-    assert "“·on”  token 100, position 3 of request 0" in text
+    assert "“⋅on”  token 100, position 3 of request 0" in text
     assert "30.0 ms after the token before ●" in text
     assert "▲ proposed by the draft and accepted" in text
     assert "this step accepted 1 of 2 drafts ●" in text
