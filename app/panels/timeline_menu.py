@@ -12,6 +12,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from app.models.request_lanes import ORDERS, Group, Grouping, LaneChoice, Order
+from app.widgets.plain import plain
 
 
 class LaneMenu(QToolButton):
@@ -27,7 +28,7 @@ class LaneMenu(QToolButton):
         self._has_layers = has_layers
         self.setText(self.tr("lanes ▾"))
         name = self.tr("Order and groups of the requests, and the lane of layers")
-        self.setToolTip(name)
+        self.setToolTip(plain(name))
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.choices = menu = QMenu(self)

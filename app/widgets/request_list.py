@@ -113,7 +113,7 @@ class RequestList(QWidget):
         for place, label in enumerate(self.prompts):
             text = visible_token(prompts[place][0]) if place < len(prompts) else ""
             label.setText(f"“{text}”" if place < len(prompts) else "")
-            label.setToolTip(plain(cut(prompts[place][0])) if place < len(prompts) else "")
+            label.setToolTip(plain(cut(prompts[place][0]) if place < len(prompts) else ""))
             label.setVisible(place < len(prompts))
         self._show_faults()
 

@@ -98,7 +98,7 @@ def _metadata(span: Span) -> Iterator[Json]:
     if any(True for _ in _pauses(span)):
         lanes[PAUSE_LANE] = "pauses"
     if layered := layered_steps(session):
-        more = f", first {layered} steps" if layered < len(session.steps) else ""
+        more = f", first {layered} steps" if layered < len(span.step_ids) else ""
         lanes |= {LAYER_LANE: LAYERS + more, LAYER_PHASE_LANE: LAYER_PHASES + more}
     for tid, name in lanes.items():
         yield {"ph": "M", "name": "thread_name", "pid": ENGINE, "tid": tid, "args": {"name": name}}
@@ -136,7 +136,7 @@ def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
             yield {"ph": "s", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": STEPS, "ts": start_us}
         if phases_told:
             yield from _phases(phases_us[row], start_us, end_us)
-        if step < layered:
+        if row < layered:
             yield from layer_slices(session, step, LAYER_LANES)
         device_us = float(table["device_ns"][step]) / 1e3
         if device_us >= 0:

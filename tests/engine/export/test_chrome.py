@@ -88,6 +88,15 @@ def test_a_long_trace_has_the_layers_of_its_first_steps_and_says_so(
     assert sum(event["ph"] == "X" and event["tid"] == tid for event in events) == 10 * session.layers
 
 
+def test_a_range_has_the_layers_of_its_own_first_steps(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.export.chrome_layers.MOST_SLICES", 5 * 8 * session.layers)
+    found = list(events(Span(session, (20, 30))))
+    (tid,) = (one["tid"] for one in found if one.get("args", {}).get("name") == "layers (order derived), first 5 steps")
+    slices = [one["ts"] for one in found if one["ph"] == "X" and one["tid"] == tid]
+    assert len(slices) == 5 * session.layers
+    assert min(slices) == pytest.approx(session.steps["start_ns"][20] / 1e3)
+
+
 def test_async_pairs_close_in_order(trace: list[dict[str, Any]]) -> None:
     open_names: dict[Any, list[str]] = defaultdict(list)
     for event in trace:
