@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from engine.errors import SessionFileError
-from engine.export.chrome import PHASE_LANE, write_chrome
+from engine.export.chrome import PHASE_LANE, events, write_chrome
+from engine.export.span import Span
 from engine.session import schema
 from engine.session.schema import GROUP_OF, PHASES
 from engine.session.store import Session
