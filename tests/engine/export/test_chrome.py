@@ -95,7 +95,7 @@ def test_a_range_has_the_layers_of_its_own_first_steps(session: Session, monkeyp
     (tid,) = (one["tid"] for one in found if one.get("args", {}).get("name") == "layers (order derived), first 5 steps")
     slices = [one["ts"] for one in found if one["ph"] == "X" and one["tid"] == tid]
     assert len(slices) == 5 * session.layers
-    assert min(slices) == pytest.approx(session.steps["start_ns"][20] / 1e3)
+    assert session.steps["start_ns"][20] / 1e3 <= min(slices) < session.steps["end_ns"][20] / 1e3
 
 
 def test_async_pairs_close_in_order(trace: list[dict[str, Any]]) -> None:
