@@ -6,7 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
@@ -26,11 +26,15 @@ class Failure:
     sentence: str
     details: str = ""
 
+    def translated(self) -> Failure:
+        """The same, said in the language of the window; asked for on the window's thread."""
+        return replace(self, sentence=in_window_language(self.sentence))
+
 
 def failure_of(error: BaseException) -> Failure:
     """The Failure to show for an exception. The messages of DecodeScopeError and OSError already are sentences."""
     if isinstance(error, DecodeScopeError | OSError) and str(error):
-        return Failure(in_window_language(str(error)), error.details if isinstance(error, EngineStoppedError) else "")
+        return Failure(str(error), error.details if isinstance(error, EngineStoppedError) else "")
     what = one_line(" ".join("".join(traceback.format_exception_only(error)).split()), MOST_OF_AN_ERROR)
     sentence = QCoreApplication.translate("Failure", "Something unforeseen went wrong: {}").format(what)
     return Failure(sentence, "".join(traceback.format_exception(error)))

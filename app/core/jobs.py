@@ -172,7 +172,7 @@ class Jobs(QObject):
         self._tell()
         for job in over:
             if job.task.failure is not None:
-                job.task.otherwise(job.task.failure)
+                job.task.otherwise(job.task.failure.translated())
             else:
                 job.task.then(job.task.result)
 

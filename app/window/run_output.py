@@ -14,7 +14,7 @@ from app.widgets.generated_text import GeneratedText
 from app.widgets.pace_control import PaceControl
 from app.widgets.plain import plain
 
-LEAST_HEIGHT = 40 * GRID
+LEAST_HEIGHT = 52 * GRID
 """In a low window the settings above scroll."""
 
 

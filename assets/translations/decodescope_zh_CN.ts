@@ -1096,8 +1096,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>注意力概率：查询分给某个键的注意力（0 到 1）。</translation>
     </message>
     <message>
+        <source>The scale ends at {top}, the {percentile}th percentile of the cells that are drawn. Larger values have the colour of the field above the bar.</source>
+        <translation>色标到 {top} 为止，即所绘各格的第 {percentile} 百分位。更大的值用色标上方小格的颜色。</translation>
+    </message>
+    <message>
         <source>The scale ends at {top}, the {percentile}th percentile of the map. Larger values have the colour of the field above the bar.</source>
-        <translation>色标到 {top} 为止，即图中第 {percentile} 百分位。更大的值用色标上方小格的颜色。</translation>
+        <translation type="vanished">色标到 {top} 为止，即图中第 {percentile} 百分位。更大的值用色标上方小格的颜色。</translation>
     </message>
     <message>
         <source>&gt; p{}</source>
@@ -5415,8 +5419,16 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>每条取 {n} 步中最慢的一步</translation>
     </message>
     <message>
+        <source>Time by part, logarithmic</source>
+        <translation>按部分的时间（对数）</translation>
+    </message>
+    <message>
+        <source>each part has its share of its bar</source>
+        <translation>各部分按占比显示</translation>
+    </message>
+    <message>
         <source>Time of each step, logarithmic; each part has its share of its bar</source>
-        <translation>每一步的时间（对数）；各部分按占比显示</translation>
+        <translation type="vanished">每一步的时间（对数）；各部分按占比显示</translation>
     </message>
     <message>
         <source>▲ {n} cut, up to {time}</source>

@@ -108,7 +108,7 @@ def test_the_window_speaks_chinese_where_the_engine_speaks_english() -> None:
     assert in_window_language("There is no folder /a.") == "没有文件夹 /a。"
     assert in_window_language("not a sentence that is known") == "not a sentence that is known"
     assert QCoreApplication.translate("Menus", "no such text") == "no such text"
-    assert failure_of(InputError("A stop text must not be empty.")).sentence == "停止串不能为空。"
+    assert failure_of(InputError("A stop text must not be empty.")).translated().sentence == "停止串不能为空。"
 
 
 def test_english_stays_english(qapp: QCoreApplication) -> None:
