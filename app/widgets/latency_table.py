@@ -19,8 +19,9 @@ from engine.figures.latency_figures import PARTS, RangeFigures
 
 COLUMNS: Final = ("part", "reference", "mean", "p50", "p90", "p99", "share")
 ROWS: Final = (*PARTS, "itl", "prefill")
-NARROW: Final = ("reference", "p50", "p90")
-"""Columns that are hidden while not all columns are wanted (`show_all_columns`)."""
+BESIDE_PICTURE: Final = ("p50", "p90")
+IN_LITTLE_ROOM: Final = ("reference", "p50", "p90")
+"""Columns that give their room to a picture beside the table, or in a small panel (`hide_columns`)."""
 DROPPED: Final = ("p90", "p50", "reference", "share", "p99")
 """Columns in the order in which they are hidden where a number would be cut."""
 
@@ -41,7 +42,7 @@ class LatencyTable(ThemedTable):
         self.horizontalHeader().setMinimumSectionSize(8 * GRID)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setItemDelegate(WholeFigures(self))
-        self._narrow = False
+        self._unwanted: tuple[str, ...] = ()
         self._fill_fixed()
         self.restyle()
 
@@ -70,9 +71,9 @@ class LatencyTable(ThemedTable):
         if self._lengths() != before:
             self._fit()
 
-    def show_all_columns(self, wanted: bool) -> None:
-        """Show all columns, or (if not `wanted`) all but NARROW: the reference column, p50 and p90."""
-        self._narrow = not wanted
+    def hide_columns(self, unwanted: tuple[str, ...]) -> None:
+        """Show all columns but these."""
+        self._unwanted = unwanted
         self._fit()
         self.updateGeometry()
 
@@ -90,14 +91,15 @@ class LatencyTable(ThemedTable):
             self.setColumnHidden(index, name not in shown)
 
     def _wanted(self) -> list[str]:
-        return [name for name in COLUMNS if not (self._narrow and name in NARROW)]
+        return [name for name in COLUMNS if name not in self._unwanted]
 
     def _width_of(self, columns: list[str]) -> int:
         """Pixels in which no number of these columns (in bold, as in the row of the total) and no head is cut."""
-        needed = [self._needed_by(column) for column, name in enumerate(COLUMNS) if column > 0 and name in columns]
-        textbook = self._needed_by(COLUMNS.index("textbook")) if "textbook" in columns else 0
-        shared = len(needed) - (textbook > 0)  # these columns have one width
-        return self.sizeHintForColumn(0) + textbook + shared * max(needed, default=0)
+        needed = {
+            name: self._needed_by(column) for column, name in enumerate(COLUMNS) if column > 0 and name in columns
+        }
+        reference = needed.pop("reference", 0)  # the others have one width
+        return self.sizeHintForColumn(0) + reference + len(needed) * max(needed.values(), default=0)
 
     def _lengths(self) -> list[int]:
         """The length of each text: a table whose texts are as long as before needs the same width."""
