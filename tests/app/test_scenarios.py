@@ -142,14 +142,14 @@ def test_an_entry_sets_up_its_experiment_and_runs_it(qtbot: QtBot, window: MainW
         pick(window, "1")
     run = started(engines)
     assert [request.prompt for request in run.requests] == [""]
-    assert run.requests[0].max_new_tokens == 208
+    assert run.requests[0].max_new_tokens == 176
     assert run.requests[0].sampling == Sampling(temperature=0.8, seed=1)
     assert run.switches.kv == "none"
     assert run.observation.probe == Probe(0, 0)
     assert not run.teacher_pass
     assert window.run_panel.switches.switches.kv == "none"
     assert window.run_panel.sampling.sampling == Sampling(temperature=0.8, seed=1)
-    assert window.run_panel.tokens.value() == 208
+    assert window.run_panel.tokens.value() == 176
     note = window.scenarios.note
     assert note.isVisible()
     assert note.title.text() == "1  Generation, token by token"
