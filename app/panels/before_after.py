@@ -48,7 +48,10 @@ from engine.session.store import Session
 TALL: Final = 480
 """Panel height in pixels from which the chart of factors is shown."""
 NARROW: Final = 760
-"""Panel width in pixels below which the measure, what ran, the spread and the tokens appear in tool tips only."""
+LOW: Final = 420
+"""Panel width and height in pixels below which the measure, what ran, the spread and the tokens appear in tool tips
+only: with them a row has several lines, and few rows would be in view.
+"""
 MOST_TOKENS: Final = 100_000
 """Limit of the tokens field, larger than any context; the engine refuses more tokens than its model takes."""
 
@@ -259,7 +262,7 @@ class BeforeAfterPanel(Panel):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        narrow = event.size().width() < NARROW
+        narrow = event.size().width() < NARROW or event.size().height() < LOW
         if narrow != self._narrow:
             self._narrow, self._seen = narrow, None
             self.refresh()

@@ -27,7 +27,7 @@ from app.panels.latency_streams import StreamLatencies
 from app.panels.latency_words import no_layers, range_parts, untimed
 from app.widgets.arranging import Placed, arrange
 from app.widgets.latency_histogram import LatencyHistogram
-from app.widgets.latency_table import LatencyTable
+from app.widgets.latency_table import BESIDE_PICTURE, IN_LITTLE_ROOM, LatencyTable
 from app.widgets.layer_strip import LayerStrip
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.segments import Segments
@@ -405,7 +405,8 @@ class LatencyPanel(Panel):
     def _fit(self, width: int, height: int) -> None:
         arrangement = arrangement_of(width, height)
         self._arrange(arrangement)
-        self.table.show_all_columns(arrangement not in ("low", "broad") or width >= WIDE)
+        little = {"low": IN_LITTLE_ROOM, "broad": BESIDE_PICTURE} if width < WIDE else {}
+        self.table.hide_columns(little.get(arrangement, ()))
         beside = width - 2 * PANEL_PADDING - ROW_GAP - self.chart.minimumWidth()
         room = arrangement != "low" or beside >= self.table.least_width()
         if arrangement == "low" and self._shown_picture in ("steps", "histogram"):  # without room, the table alone

@@ -19,8 +19,9 @@ from engine.figures.latency_figures import PARTS, RangeFigures
 
 COLUMNS: Final = ("part", "reference", "mean", "p50", "p90", "p99", "share")
 ROWS: Final = (*PARTS, "itl", "prefill")
-NARROW: Final = ("reference", "p50", "p90")
-"""Columns that are hidden while not all columns are wanted (`show_all_columns`)."""
+BESIDE_PICTURE: Final = ("p50", "p90")
+IN_LITTLE_ROOM: Final = ("reference", "p50", "p90")
+"""Columns that give their room to a picture beside the table, or in a small panel (`hide_columns`)."""
 DROPPED: Final = ("p90", "p50", "reference", "share", "p99")
 """Columns in the order in which they are hidden where a number would be cut."""
 
@@ -41,7 +42,7 @@ class LatencyTable(ThemedTable):
         self.horizontalHeader().setMinimumSectionSize(8 * GRID)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setItemDelegate(WholeFigures(self))
-        self._narrow = False
+        self._unwanted: tuple[str, ...] = ()
         self._fill_fixed()
         self.restyle()
 
@@ -70,9 +71,9 @@ class LatencyTable(ThemedTable):
         if self._lengths() != before:
             self._fit()
 
-    def show_all_columns(self, wanted: bool) -> None:
-        """Show all columns, or (if not `wanted`) all but NARROW: the reference column, p50 and p90."""
-        self._narrow = not wanted
+    def hide_columns(self, unwanted: tuple[str, ...]) -> None:
+        """Show all columns but these."""
+        self._unwanted = unwanted
         self._fit()
         self.updateGeometry()
 
@@ -90,7 +91,7 @@ class LatencyTable(ThemedTable):
             self.setColumnHidden(index, name not in shown)
 
     def _wanted(self) -> list[str]:
-        return [name for name in COLUMNS if not (self._narrow and name in NARROW)]
+        return [name for name in COLUMNS if name not in self._unwanted]
 
     def _width_of(self, columns: list[str], written: bool = False) -> int:
         """Pixels in which no number of these columns (in bold, as in the row of the total) and no head is cut.
@@ -98,9 +99,9 @@ class LatencyTable(ThemedTable):
         Without `written` that is the width of usual numbers, which does not change while figures are written.
         """
         needed = {name: self._needed_by(COLUMNS.index(name), written) for name in columns if name != "part"}
-        if written:  # but for the textbook's, all columns have one width
-            widest = max((width for name, width in needed.items() if name != "textbook"), default=0)
-            needed = {name: width if name == "textbook" else widest for name, width in needed.items()}
+        if written:  # but for the reference's, all columns have one width
+            widest = max((width for name, width in needed.items() if name != "reference"), default=0)
+            needed = {name: width if name == "reference" else widest for name, width in needed.items()}
         return self.sizeHintForColumn(0) + sum(needed.values())
 
     def _lengths(self) -> list[int]:

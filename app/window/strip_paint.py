@@ -58,8 +58,8 @@ def draw_strip(painter: QPainter, scene: StripScene) -> None:
     """Draw everything except the ground line, from the bars to the captions."""
     draw_bars(painter, scene)
     draw_range(painter, scene)
-    draw_switches(painter, scene)
-    draw_pauses(painter, scene.session, scene.plot, scene.x)
+    taken = draw_switches(painter, scene)
+    draw_pauses(painter, scene.session, scene.plot, scene.x, taken)
     draw_cursor(painter, scene)
     draw_axis(painter, scene)
     draw_captions(painter, scene)
@@ -127,11 +127,12 @@ def draw_cursor(painter: QPainter, scene: StripScene) -> None:
     painter.drawRect(QRectF(left, plot.top(), max(1.0, right - left - 1), plot.height()))
 
 
-def draw_switches(painter: QPainter, scene: StripScene) -> None:
-    """A line for each change of the switches, with what changed where there is room."""
+def draw_switches(painter: QPainter, scene: StripScene) -> list[tuple[float, float]]:
+    """A line for each change of the switches, with what changed where there is room; (left, right) of each text."""
     colours, plot = theme(), scene.plot
     metrics = QFontMetricsF(painter.font())
     free_from = plot.left()
+    taken = []
     for step, text in switch_marks(scene.session):
         if not scene.first <= step < scene.end:
             continue
@@ -144,6 +145,8 @@ def draw_switches(painter: QPainter, scene: StripScene) -> None:
             painter.fillRect(QRectF(x + 2, plot.top(), width + 4, metrics.height()), QColor(colours.panel))
             painter.drawText(QPointF(x + 4, plot.top() + metrics.ascent()), text)
             free_from = x + width + ROW_GAP
+            taken.append((x, x + width + 2 + GRID))
+    return taken
 
 
 def draw_axis(painter: QPainter, scene: StripScene) -> None:

@@ -5,7 +5,7 @@ The rests of a paced run lie between all its steps: one seam says where the pace
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF
@@ -25,10 +25,13 @@ LINE: Final = 3.0
 """Height of the line on top of steps that a pace slowed down."""
 
 
-def draw_pauses(painter: QPainter, session: Session, plot: QRectF, x_of: Callable[[float], float]) -> None:
+def draw_pauses(
+    painter: QPainter, session: Session, plot: QRectF, x_of: Callable[[float], float],
+    taken: Sequence[tuple[float, float]] = (),
+) -> None:  # fmt: skip
     """A hatched seam for each pause in view, and a hatched line on top of steps that a pace slowed down.
 
-    `x_of` gives the pixel at which a step begins.
+    `x_of` gives the pixel at which a step begins; in `taken`, from left to right, stands another text already.
     """
     colours = theme()
     metrics = painter.fontMetrics()
@@ -45,7 +48,8 @@ def draw_pauses(painter: QPainter, session: Session, plot: QRectF, x_of: Callabl
         painter.setPen(QPen(QColor(colours.warn), 1))
         painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
         width = metrics.horizontalAdvance(text) + GRID
-        if x + SEAM + width <= following:
+        covers = any(left < x + SEAM + width and x + SEAM < right for left, right in taken)
+        if x + SEAM + width <= following and not covers:
             painter.fillRect(QRectF(x + SEAM, plot.top() + 1, width, metrics.height()), QColor(colours.panel))
             painter.setPen(QColor(colours.muted))
             painter.drawText(QPointF(x + SEAM + GRID / 2, plot.top() + 1 + metrics.ascent()), text)

@@ -142,14 +142,14 @@ def test_an_entry_sets_up_its_experiment_and_runs_it(qtbot: QtBot, window: MainW
         pick(window, "1")
     run = started(engines)
     assert [request.prompt for request in run.requests] == [""]
-    assert run.requests[0].max_new_tokens == 160
+    assert run.requests[0].max_new_tokens == 176
     assert run.requests[0].sampling == Sampling(temperature=0.8, seed=1)
     assert run.switches.kv == "none"
     assert run.observation.probe == Probe(0, 0)
     assert not run.teacher_pass
     assert window.run_panel.switches.switches.kv == "none"
     assert window.run_panel.sampling.sampling == Sampling(temperature=0.8, seed=1)
-    assert window.run_panel.tokens.value() == 160
+    assert window.run_panel.tokens.value() == 176
     note = window.scenarios.note
     assert note.isVisible()
     assert note.title.text() == "1  Generation, token by token"
@@ -222,6 +222,7 @@ def test_a_question_is_asked_before_the_run_and_answered_beside_it(
     window.choices.choose("language", "zh_CN")
     qtbot.waitUntil(lambda: scenario("2.1").words["zh_CN"].title in window.scenarios.note.title.text())
     assert unbroken("3\u2009倍") in window.scenarios.note.text.text()
+    window.choices.choose("language", "en")
 
 
 def test_a_choice_is_one_of_several(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
@@ -233,7 +234,7 @@ def test_a_choice_is_one_of_several(qtbot: QtBot, window: MainWindow, engines: E
     with qtbot.waitSignal(window.control.run_ended, timeout=20_000):
         qtbot.mouseClick(asked.run_button, Qt.MouseButton.LeftButton)
     assert len(engines.commands(protocol.Start)) > 30
-    assert window.scenarios.note.text.text().startswith("You said Paged cache; measured most: ")
+    assert window.scenarios.note.text.text().startswith("You said Paging; measured most: ")
 
 
 def test_it_runs_without_a_prediction_by_its_button_and_by_run(
@@ -295,8 +296,8 @@ def test_the_words_follow_the_language_and_can_be_closed(qtbot: QtBot, window: M
     with qtbot.waitSignal(window.control.run_ended):
         pick(window, "1")
     window.choices.choose("language", "zh_CN")
-    qtbot.waitUntil(lambda: window.scenarios.note.title.text() == "1  逐词元生成")
-    assert window.scenarios.actions[0].text() == "1  逐词元生成"
+    qtbot.waitUntil(lambda: window.scenarios.note.title.text() == "1  逐 token 生成")
+    assert window.scenarios.actions[0].text() == "1  逐 token 生成"
     qtbot.mouseClick(window.scenarios.note.close_button, Qt.MouseButton.LeftButton)
     assert not window.scenarios.note.isVisible()
     window.choices.choose("language", "en")

@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from app.core.selection import Selection
@@ -17,7 +17,7 @@ from app.look.units import rate, seconds
 from app.models.bar_scale import bar_scale
 from app.widgets.step_columns import StepColumns, StepLatencies, bars_image
 from app.window.step_strip import StepStrip
-from app.window.strip_pauses import pause_texts
+from app.window.strip_pauses import SEAM, draw_pauses, pause_texts
 from app.window.strip_text import cut_text, switch_marks
 from engine.session import schema
 from engine.session.store import Session
@@ -196,3 +196,16 @@ def test_pauses_are_seams_and_no_part_of_the_range(qtbot: QtBot) -> None:
     x, y = round(strip.x_of(2)), round(plot.top()) + 2
     assert strip.grab().toImage().pixelColor(x, y).name() == QColor(theme().warn).name()
     assert pause_texts(held(resumed=False))[-1] == (2, "paused")
+
+
+@pytest.mark.parametrize("taken", [(), ((100.0, 160.0),)])
+def test_a_pause_is_not_written_over_the_text_of_a_switch(qtbot: QtBot, taken: tuple[tuple[float, float], ...]) -> None:
+    image = QImage(600, 40, QImage.Format.Format_RGB32)
+    image.fill(QColor("black"))
+    painter = QPainter(image)
+    draw_pauses(painter, held(), QRectF(0, 0, 600, 40), lambda step: 100 * step, taken)
+    painter.end()
+    beside = image.copy(100 + SEAM, 0, 90 - SEAM, 40)
+    blank = QImage(beside.size(), beside.format())
+    blank.fill(QColor("black"))
+    assert (beside == blank) == bool(taken)

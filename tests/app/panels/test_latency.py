@@ -254,3 +254,12 @@ def test_a_run_whose_phases_were_not_timed_says_so(qtbot: QtBot) -> None:
     session = decode_run(8, "contiguous").session  # no phases
     assert "phases not timed" in latency_panel(qtbot, session).range_line.text()
     assert "phases not timed" not in latency_panel(qtbot, synthetic_session(6)).range_line.text()
+
+
+def test_the_reference_stands_beside_what_was_measured_also_beside_a_picture(qtbot: QtBot) -> None:
+    panel = latency_panel(qtbot, synthetic_session(64), 938, 330)
+    panel.show()
+    qtbot.waitExposed(panel)
+    QApplication.processEvents()
+    assert panel.chart.isVisible()
+    assert not panel.table.isColumnHidden(COLUMNS.index("reference"))
