@@ -343,6 +343,8 @@ FIGURES: Final[dict[str, Figure]] = {
     "sampling_share": Figure("share", "derived", _share_of("sampling")),
     "projected_s": Figure("seconds", "derived", lambda facts: facts.latency.projected_s(PROJECTED_TOKENS)),
     "batch_requests": Figure("count", "measured", _of_batches(lambda one: float(one.static.requests))),
+    **_of_policies("steps", "count", "measured", lambda one: float(one.slots.steps)),
+    "batch_steps_factor": Figure("times", "derived", _of_batches(lambda one: one.steps_factor)),
     **_of_policies("s", "seconds", "measured", lambda one: one.wall_s),
     **_of_policies("rate", "rate", "measured", lambda one: one.tokens_per_s),
     **_of_policies("ttft_s", "seconds", "measured", lambda one: one.ttft_mean_s),

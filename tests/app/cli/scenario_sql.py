@@ -134,6 +134,10 @@ def batch_ttft(policy: str) -> Ask:
     return lambda db: mean((first - arrived) / 1e9 for arrived, first, _ in requests_under(db, policy))
 
 
+def batch_steps(policy: str) -> Ask:
+    return asked(f"SELECT count(*) FROM steps JOIN configs ON configs.id = config_id WHERE json LIKE '%\"{policy}\"%'")
+
+
 def waste(db: sqlite3.Connection) -> float:
     """The share of padding among the slot-steps of the static run."""
     slot_step = "work.step_id * 1000 + slot"
@@ -278,6 +282,9 @@ FIGURES: dict[str, Ask] = {
     "ffn_share": share("ffn"),
     "sampling_share": share("sampling"),
     "projected_s": lambda db: walls(db)[0] + 100 * token_s(db),
+    "static_steps": batch_steps("static"),
+    "continuous_steps": batch_steps("continuous"),
+    "batch_steps_factor": over("static_steps", "continuous_steps"),
     "static_s": batch_s("static"),
     "continuous_s": batch_s("continuous"),
     "static_rate": batch_rate("static"),
