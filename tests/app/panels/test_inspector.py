@@ -92,7 +92,7 @@ def test_an_alternative_that_was_never_emitted_is_its_text_and_its_id_is_in_the_
     ])  # fmt: skip
     panel = inspector(qtbot, session, 3)
     first, second = panel.alternatives.bars
-    assert (first.name, second.name, second.strong) == ("·↵", "<0xE4>", True)
+    assert (first.name, second.name, second.strong) == ("⋅↵", "<0xE4>", True)
     assert panel.token_label.text().startswith("“<0xE4>”")
     place = panel.alternatives.place_at(QPointF(20, 1.5 * panel.alternatives.row_height))
     assert place is first

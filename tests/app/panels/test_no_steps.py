@@ -236,7 +236,7 @@ def test_a_session_whose_requests_wait_shows_them(qtbot: QtBot) -> None:
 def test_the_inspector_of_a_token_without_a_step(qtbot: QtBot) -> None:
     session = chunked()
     panel = inspector(qtbot, session, row_of(session, " and the cats"))
-    assert plain(panel.figures()) == "request 0 · position 6 · “⋅and·the·cats” · 12.0 ms after the chunk before ●"
+    assert plain(panel.figures()) == "request 0 · position 6 · “⋅and⋅the⋅cats” · 12.0 ms after the chunk before ●"
     facts = {name: plain(label.text()) for name, label in panel.fact_labels.items()}
     assert facts["token"] == (
         "id 12 · position 6 · 12.0 ms after the chunk before ● · "
