@@ -45,7 +45,11 @@ class ProbeSettings(SettingRows):
         on_gpu = is_gpu(device)
         if not on_gpu:
             self.nvtx.setChecked(False)
-        self.lock("nvtx", "" if on_gpu else self.tr("Needs a CUDA device: Nsight Systems traces its kernels."))
+        self._on_gpu = on_gpu
+        self._show_nvtx()
+
+    def _show_nvtx(self) -> None:
+        self.lock("nvtx", "" if self._on_gpu else self.tr("Needs a CUDA device: Nsight Systems traces its kernels."))
 
     def show_recording(self, reason: str) -> None:
         """Disable layer and head for this reason, that no attention is recorded; an empty one enables them again."""
@@ -60,6 +64,7 @@ class ProbeSettings(SettingRows):
         self.describe("attention_head", self.tr("Attention head"), tip)
         self.head.setSpecialValueText(self.tr("all heads"))
         self.describe("nvtx", self.tr("Nsight ranges"), self.tr("Name the phases of each step for Nsight Systems"))
+        self._show_nvtx()
 
     def _on_pick(self) -> None:
         head = self.head.value()

@@ -21,6 +21,7 @@ def plain_spaces(text: str) -> str:
 
 def empty_text(window: MainWindow) -> str:
     """The sentence of an empty panel that is on the screen."""
+    window.start.leave()
     dock = next(one for one in window.docks.values() if one.is_seen)
     dock.build()
     window.activity.look()

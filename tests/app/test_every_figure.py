@@ -68,7 +68,7 @@ def test_a_figure_without_a_sentence_and_one_that_differs_are_both_found(qtbot: 
     [wrong] = explain("tip", "step 3: 501\u2009ms ●", known, names)
     assert "500\u2009ms" in str(wrong)
     tie = sentences("other {other - draft|seconds}")
-    summed = {"other": 50.25e-6, "draft": 10e-6}  # 40.25 µs but for the last bit: 40.2 and 40.3 are both true
+    summed = {"other": 50.2505e-6, "draft": 10e-6}  # 40.2505 µs: half a nanosecond less is 40.2
     assert [explain("tip", f"other {shown}\u2009µs", tie, summed) for shown in ("40.2", "40.3")] == [[], []]
     assert explain("tip", "other 40.4\u2009µs", tie, summed)
 

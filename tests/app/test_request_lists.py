@@ -42,7 +42,7 @@ def test_what_is_in_a_list_is_told_when_it_is_chosen(qtbot: QtBot, window: MainW
     assert shown.facts_label.text().replace("\u2009", " ") == (
         "prompts of 3–15 characters · at most 10–13 new tokens · arrive over 1.50 s · all with temperature 0"
     )
-    assert [label.text() for label in shown.prompts] == ["“One”", "“Two↵lines”", "“A·longer·prompt”"]
+    assert [label.text() for label in shown.prompts] == ["“One”", "“Two↵lines”", "“A⋅longer⋅prompt”"]
     assert shown.fault.isHidden()
     assert window.run_panel.run_button.isEnabled()
     window.run_panel.set_requests_file(None)

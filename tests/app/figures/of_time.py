@@ -50,6 +50,11 @@ TIMELINE: Final[Texts] = {
         "paused {info.timeline.paused_s|seconds} ●",
     ),
     "_label": ("req {=request}",),
+    "draw_note": (
+        "{len(all.requests)|count} requests",
+        "{sum(request.finish_reason is not None for request in all.requests)|count} finished",
+        "lanes in view: {=lanes}", "above and below: {=away}",  # how many fit is a matter of the panel's size
+    ),
     "_draw_token_text": ("{[of(step).wall_s for step in steps]|seconds}",),
     "text_in": (
         "waits {[request.waited_s for request in all.requests]|seconds}",

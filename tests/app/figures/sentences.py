@@ -106,7 +106,7 @@ def _differs(name: str, text: str, env: Env) -> list[str]:
     told = []
     for one in many:
         try:
-            told += dict.fromkeys(written(near, unit) for near in _as_summed(one))
+            told += dict.fromkeys(written(near, unit) for near in _as_counted(one, unit))
         except (TypeError, ValueError) as error:
             told.append(f"({error})")
     if text in told:
@@ -114,13 +114,14 @@ def _differs(name: str, text: str, env: Env) -> list[str]:
     return [f"{expression} is {', '.join(told[:8]) or 'nothing'}, shown as {text}"]
 
 
-def _as_summed(value: Any) -> tuple[Any, ...]:
-    """A value, and what the same sum may be in another order: a tie between two last digits falls either way."""
-    return (value, value * (1 - SUMMED), value * (1 + SUMMED)) if isinstance(value, float) else (value,)
+def _as_counted(value: Any, unit: str) -> tuple[Any, ...]:
+    """A value, and for a time what it is a nanosecond earlier and later.
 
+    A session keeps phases as float32 µs, and some panels add them as whole ns: between two last digits a sum falls
+    either way.
+    """
+    return (value, value - 1e-9, value + 1e-9) if unit == "seconds" and isinstance(value, float) else (value,)
 
-SUMMED: Final = 1e-12
-"""Relative difference that the order of additions may make in a sum of times, far below any digit that is shown."""
 
 SAFE: Final = {
     "len": len, "sum": sum, "max": max, "min": min, "int": int, "round": round, "any": any, "range": range, "str": str,
@@ -171,8 +172,9 @@ def _explain(
     known = len(wrong)
     for part in text.split(separator):
         names = _explain(place, part, sentences, names, separators[separators.index(separator) + 1 :], wrong, whole)
-    if len(wrong) > known and told:  # what the whole would have to be is worth more than what its parts are not
-        wrong[known:] = [Wrong(place, text, told, whole)]
+    if len(wrong) > known and told:  # what the whole would have to be tells more than that its parts have no sentence
+        parts = tuple(why for one in wrong[known:] for why in one.why)
+        wrong[known:] = [Wrong(place, text, (*told, *parts), whole)]
     return names
 
 

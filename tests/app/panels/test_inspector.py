@@ -96,7 +96,7 @@ def test_an_alternative_that_was_never_emitted_is_its_text_and_its_id_is_in_the_
     assert panel.token_label.text().startswith("“<0xE4>”")
     place = panel.alternatives.place_at(QPointF(20, 1.5 * panel.alternatives.row_height))
     assert place is first
-    assert panel.alternatives.words_for(first).startswith("“·↵” · id 4090 · logprob")
+    assert panel.alternatives.words_for(first).startswith("“⋅↵” · id 4090 · logprob")
     assert ("alternative_text", 4090, " \n") in panel.rows()[1]
 
 
