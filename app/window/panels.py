@@ -131,7 +131,7 @@ class Panels(QObject):
         with self._coming_back() if away is not None else nullcontext():
             layout.arrange(self._window, self._side, self.docks, rows)
             share_out()
-        QTimer.singleShot(0, share_out)
+        QTimer.singleShot(0, self._window, share_out)  # a window that is gone by then is left alone
 
     def restore_layout(self) -> None:
         """Restore the default arrangement for the window's size."""
