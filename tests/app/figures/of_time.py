@@ -66,7 +66,7 @@ TIMELINE: Final[Texts] = {
         "{[at(step).speculation.accepted for step in steps]|count}/"
         "{[at(step).speculation.drafted for step in steps]|count}",
     ),
-    "draw_marks": ("{marks|plain}",),
+    "draw_marks": ("{marks|plain}", "?{@mark} (+{=more})"),
     "tip TimelineCanvas": (
         *STEP,
         "“{~}”  token {=id}, position {=position} of request {=request}",
@@ -157,7 +157,7 @@ LATENCY: Final[Texts] = {
         "Step {=step}: {of(step).wall_s|seconds} ● measured",
         *(f"{shown}: {{of(step).groups_s.{part}|seconds}}" for shown, part in PARTS.items() if part != "total"),
     ),
-    "StackChart._draw_note": ("?{~} · ▲ {=cut} cut",),
+    "StackChart._draw_note": ("?▲ {=cut} cut, up to {[of(step).wall_s for step in steps]|seconds}",),
     "StackChart._draw_lines": ("p50", "p99"),
     "tip LatencyHistogram": ("{bins|plain}",),
 }  # fmt: skip

@@ -232,7 +232,7 @@ class Expected:
 
     def of_request(self, request: str, what: str) -> Any:
         [row] = self.db.rows("SELECT * FROM requests WHERE id = ?", int(request))
-        if what == "prompt_tokens":
+        if what in ("prompt_tokens", "finish_reason"):
             return row[what]
         arrived, until = row["arrived_ns"], row[{"ttft_s": "first_token_ns", "waited_s": "scheduled_ns"}[what]]
         return None if until is None else (until - arrived - self.paused_ns(arrived, until)) / 1e9
@@ -553,7 +553,7 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"latency\.outliers": Expected.outliers,
     r"latency\.between_tokens\.mean_s": lambda of: float(gaps.mean()) if len(gaps := of.gaps_s()) else None,
     r"itl_s\.p(\d+)": lambda of, p: float(np.percentile(gaps, int(p))) if len(gaps := of.gaps_s()) else None,
-    r"requests\.(\d+)\.(ttft_s|waited_s|prompt_tokens)": Expected.of_request,
+    r"requests\.(\d+)\.(ttft_s|waited_s|prompt_tokens|finish_reason)": Expected.of_request,
     r"detail\.emitted\.(\d+)\.alternatives\.(\d+)\.(\w+)": Expected.alternative,
     r"detail\.emitted\.(\d+)\.(\w+)": Expected.of_token,
     r"detail\.work\.(\d+)\.(\w+)": Expected.of_work,
