@@ -17,6 +17,7 @@ from app.look.units import (
     significant,
     visible_token,
 )
+from app.models.step_words import kind_name
 from app.models.subject_words import subject_parts
 from app.panels.launch_words import launch_words
 from app.panels.timeline_chunks import chunk_words
@@ -83,7 +84,10 @@ def step_words(session: Session, facts: TokenFacts) -> str:
         return why_untold(session, "steps")
     parts = [
         translate("InspectorPanel", "{step}, {kind} · {time} ● · {gap} after the token before").format(
-            step=count(facts.step), kind=facts.step_kind, time=seconds(facts.step_s), gap=seconds(facts.gap_s)
+            step=count(facts.step),
+            kind=kind_name(facts.step_kind),
+            time=seconds(facts.step_s),
+            gap=seconds(facts.gap_s),
         )
     ]
     if column_told(session, "attention_kernel"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from app.look.units import DERIVED, name_of
+from app.models.step_words import kind_name
 from engine.figures.launches import why_eager
 from engine.figures.switches import switches_at
 from engine.figures.told import column_told
@@ -38,5 +39,5 @@ def _eager_words(session: Session, step: int) -> str:
         "attention": kernel.format(kernel=name_of(str(switches.get("attention", "")))),
         "cache": translate("Launch", "operation by operation, because there is no KV cache"),
         "recorded": translate("Launch", "operation by operation, because attention was recorded"),
-        "kind": kind.format(kind=STEP_KINDS[session.steps["kind"][step]]),
+        "kind": kind.format(kind=kind_name(STEP_KINDS[session.steps["kind"][step]])),
     }.get(why_eager(session, step) or "", translate("Launch", "operation by operation"))

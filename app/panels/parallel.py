@@ -12,6 +12,7 @@ from app.core.selection import Selected
 from app.look.theme import PANEL_PADDING, ROW_GAP, theme
 from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, rate, seconds, significant, visible_token
 from app.models.parallel import SerialSteps, serial_of, taught_run, temperature_of
+from app.models.step_words import kind_name
 from app.panels.base import PanelContext
 from app.panels.parallel_chart import ParallelChart
 from app.panels.parallel_tokens import DifferingTokens
@@ -295,7 +296,7 @@ class ParallelPanel(StepPanel):
         kind = STEP_KINDS[int(table["kind"][step])]
         lines = [
             self.tr("step {step}, {kind}: {time}, {n} positions {mark}").format(
-                step=count(step), kind=self.kind_name(kind),
+                step=count(step), kind=kind_name(kind),
                 time=seconds(float(table["end_ns"][step] - table["start_ns"][step]) / 1e9),
                 n=count(int(table["positions_computed"][step])), mark=MEASURED,
             )
@@ -306,13 +307,6 @@ class ParallelPanel(StepPanel):
             gave = (f"“{visible_token(shown_text(session, row))}”" for row in own)
             lines.append(self.tr("gave {}").format(" ".join(gave)))
         return "\n".join(lines)
-
-    def kind_name(self, kind: str) -> str:
-        """The name of a kind of step on the screen."""
-        return {
-            "prefill": self.tr("prefill"), "decode": self.tr("decode"), "mixed": self.tr("mixed"),
-            "verify": self.tr("verify"), "teacher": self.tr("teacher-forced"),
-        }[kind]  # fmt: skip
 
     # --- acting -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from app.core.selection import Selected
 from app.look.theme import PANEL_PADDING, ROW_GAP, theme
 from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, memory, name_of, rate, seconds, significant
 from app.models.roofline import RooflineModel, chart_limits, chosen_kind, levels_shown
+from app.models.step_words import kind_name
 from app.panels.base import Panel, PanelContext
 from app.widgets.arranging import Placed, arrange
 from app.widgets.figure_table import FigureTable
@@ -169,7 +170,7 @@ class RooflinePanel(Panel):
         if [self.picker.itemData(i) for i in range(self.picker.count())] != names:
             self.picker.clear()
             for name in names:
-                self.picker.addItem(self.kind_name(name), name)
+                self.picker.addItem(kind_name(name), name)
         index = self.picker.findData(chosen_kind(names, self._kind))
         self.picker.setCurrentIndex(index)
         self._picker_label.setVisible(bool(names))
@@ -178,7 +179,7 @@ class RooflinePanel(Panel):
     def _draw(self, roof: Roof | None, kind: str) -> None:
         colours = theme()
         dots = [
-            Dot(point.name, self.kind_name(point.name), point.intensity, point.flops_per_s, colours.kinds[point.name],
+            Dot(point.name, kind_name(point.name), point.intensity, point.flops_per_s, colours.kinds[point.name],
                 square=False)
             for point in self._kinds
         ] + [
@@ -223,16 +224,6 @@ class RooflinePanel(Panel):
     def _phase_colour(self, phase: str) -> str:
         return theme().groups["draft" if phase == "draft" else GROUP_OF[phase]]
 
-    def kind_name(self, kind: str) -> str:
-        """The name of a kind of step on the screen."""
-        return {
-            "prefill": self.tr("prefill"),
-            "decode": self.tr("decode"),
-            "mixed": self.tr("mixed"),
-            "verify": self.tr("verify"),
-            "teacher": self.tr("teacher-forced"),
-        }[kind]
-
     def level_name(self, level: str) -> str:
         """The name of a level of memory on the screen: a cache, memory, or a cache and memory."""
         cache, _, beyond = level.partition(" and ")
@@ -276,7 +267,7 @@ class RooflinePanel(Panel):
                     Cell(rate(roof.of(point).limit(point.intensity), "FLOP/s")),
                 ]
             cells = [
-                Cell(self.kind_name(point.name) if kind else point.name, swatch=colour, bold=kind),
+                Cell(kind_name(point.name) if kind else point.name, swatch=colour, bold=kind),
                 Cell(significant(point.intensity)),
                 *limits[:2],
                 Cell(rate(point.flops_per_s, "FLOP/s")),
@@ -310,7 +301,7 @@ class RooflinePanel(Panel):
         """A sentence: what limits a point, and by which factor it is below its ceiling, or above the roof."""
         if point is None:
             return ""
-        name = self.kind_name(point.name) if point.name in STEP_KINDS else point.name
+        name = kind_name(point.name) if point.name in STEP_KINDS else point.name
         if roof is not None and point.factor(roof) < 1:
             why = (
                 self.tr("the ceilings were measured on a busy machine; measure again")

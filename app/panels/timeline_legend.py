@@ -10,6 +10,7 @@ from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.models.step_words import band_name
 from app.models.timeline import TimelineModel
 from app.widgets.painted import caption_height
 from engine.figures.told import told
@@ -42,7 +43,7 @@ def legend_entries(model: TimelineModel, layers: bool) -> list[Entry]:
             untimed = translate("TimelineCanvas", "phases: not told by this server")
         entries = [Entry(untimed, colours.groups["other"])]
     else:
-        entries = [Entry(band, colours.groups[band]) for band in bands]
+        entries = [Entry(band_name(band), colours.groups[band]) for band in bands]
         entries.append(Entry(translate("TimelineCanvas", "host: shares of each step’s time, not their order")))
     if layers:
         entries.append(Entry(translate("TimelineCanvas", "layers: measured times ● in the model’s order ƒ")))

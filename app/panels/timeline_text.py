@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.look.units import MEASURED, count, name_of, percent, seconds, significant, visible_token
 from app.models.finish_words import finish_words
+from app.models.step_words import band_name, kind_name
 from app.models.timeline import BANDS, TimelineModel
 from app.panels.launch_words import launch_words
 from app.panels.timeline_chunks import chunk_words
@@ -83,7 +84,7 @@ def step_text(model: TimelineModel, step: int) -> str:
     translate = QCoreApplication.translate
     steps = model.session.steps
     wall = int(steps["end_ns"][step] - steps["start_ns"][step])
-    kind = STEP_KINDS[steps["kind"][step]]
+    kind = kind_name(STEP_KINDS[steps["kind"][step]])
     lines = [
         translate("Timeline", "step {step} ({kind}, {kernel}): {wall} {mark}").format(
             step=count(step), kind=kind, kernel=_kernel(model.session, step), wall=seconds(wall / 1e9), mark=MEASURED,
@@ -92,7 +93,9 @@ def step_text(model: TimelineModel, step: int) -> str:
     if launched := launch_words(model.session, step):
         lines.append("   " + launched)
     ns = model.band_ns(step)
-    parts = [f"{band} {seconds(value / 1e9)}" for band, value in zip(BANDS, ns.tolist(), strict=True) if value > 0]
+    parts = [
+        f"{band_name(band)} {seconds(value / 1e9)}" for band, value in zip(BANDS, ns.tolist(), strict=True) if value > 0
+    ]
     if not told(model.session, "phases"):
         parts = [translate("Timeline", "phases: {}").format(not_told())]
     lines.extend("   " + " · ".join(parts[i : i + 3]) for i in range(0, len(parts), 3))

@@ -1100,10 +1100,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>色标到 {top} 为止，即所绘各格的第 {percentile} 百分位。更大的值用色标上方小格的颜色。</translation>
     </message>
     <message>
-        <source>The scale ends at {top}, the {percentile}th percentile of the map. Larger values have the colour of the field above the bar.</source>
-        <translation type="vanished">色标到 {top} 为止，即图中第 {percentile} 百分位。更大的值用色标上方小格的颜色。</translation>
-    </message>
-    <message>
         <source>&gt; p{}</source>
         <translation>&gt; p{}</translation>
     </message>
@@ -3873,26 +3869,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <source>gave {}</source>
         <translation>给出 {}</translation>
     </message>
-    <message>
-        <source>prefill</source>
-        <translation>预填充</translation>
-    </message>
-    <message>
-        <source>decode</source>
-        <translation>解码</translation>
-    </message>
-    <message>
-        <source>mixed</source>
-        <translation>混合</translation>
-    </message>
-    <message>
-        <source>verify</source>
-        <translation>验证</translation>
-    </message>
-    <message>
-        <source>teacher-forced</source>
-        <translation>教师强制</translation>
-    </message>
 </context>
 <context>
     <name>Passes</name>
@@ -4522,26 +4498,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>{level}, up to {size}: {rate} {mark}</source>
         <translation>{level}，至 {size}：{rate} {mark}</translation>
-    </message>
-    <message>
-        <source>prefill</source>
-        <translation>预填充</translation>
-    </message>
-    <message>
-        <source>decode</source>
-        <translation>解码</translation>
-    </message>
-    <message>
-        <source>mixed</source>
-        <translation>混合</translation>
-    </message>
-    <message>
-        <source>verify</source>
-        <translation>验证</translation>
-    </message>
-    <message>
-        <source>teacher-forced</source>
-        <translation>教师强制</translation>
     </message>
     <message>
         <source>{cache} and memory</source>
@@ -5427,10 +5383,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>各部分按占比显示</translation>
     </message>
     <message>
-        <source>Time of each step, logarithmic; each part has its share of its bar</source>
-        <translation type="vanished">每一步的时间（对数）；各部分按占比显示</translation>
-    </message>
-    <message>
         <source>▲ {n} cut, up to {time}</source>
         <translation>▲ 截去 {n} 个，最高 {time}</translation>
     </message>
@@ -5754,6 +5706,57 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>paced at {}</source>
         <translation>限速 {}</translation>
+    </message>
+</context>
+<context>
+    <name>Steps</name>
+    <message>
+        <source>prefill</source>
+        <translation>预填充</translation>
+    </message>
+    <message>
+        <source>decode</source>
+        <translation>解码</translation>
+    </message>
+    <message>
+        <source>mixed</source>
+        <translation>混合</translation>
+    </message>
+    <message>
+        <source>verify</source>
+        <translation>验证</translation>
+    </message>
+    <message>
+        <source>teacher-forced</source>
+        <translation>教师强制</translation>
+    </message>
+    <message>
+        <source>prepare</source>
+        <translation>准备</translation>
+    </message>
+    <message>
+        <source>attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>ffn</source>
+        <translation>FFN</translation>
+    </message>
+    <message>
+        <source>norm</source>
+        <translation>归一化</translation>
+    </message>
+    <message>
+        <source>sampling</source>
+        <translation>采样</translation>
+    </message>
+    <message>
+        <source>draft</source>
+        <translation>草稿</translation>
+    </message>
+    <message>
+        <source>other</source>
+        <translation>其他</translation>
     </message>
 </context>
 <context>

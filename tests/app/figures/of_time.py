@@ -29,7 +29,7 @@ READINGS: Final = {
 """Reading by title: device, name, unit, and what the value is divided by."""
 
 STEP: Final = (
-    "step {=step} ({of(step).kind|plain}, {of(step).kernel|plain}): {of(step).wall_s|seconds} ●",
+    "step {=step} ({of(step).kind|kind}, {of(step).kernel|plain}): {of(step).wall_s|seconds} ●",
     *(f"{{~}}{group} {{of(step).groups_s.{group}|seconds}}" for group in GROUPS[:-1]),
     "{~}other {of(step).groups_s.other - of(step).phases_s.draft|seconds}",
     "{~}draft {of(step).phases_s.draft|seconds}",

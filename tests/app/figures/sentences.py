@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.look import units
+from app.models.step_words import kind_name
 
 FIELD: Final = re.compile(r"\{([^{}]+)\}")
 SEPARATORS: Final = (" · ", ", ")
@@ -23,6 +24,7 @@ Env = dict[str, Any]
 
 OTHERS: Final[dict[str, Callable[[Any], str]]] = {
     "plain": str,
+    "kind": kind_name,
     "short": lambda value: f"{units.significant(100 * value, 2)}{units.THIN_SPACE}%",
     "signed": lambda value: f"{'−' if value < 0 else ''}{units.significant(abs(value))}",
     "number": lambda value: units.NOT_APPLICABLE if value is None else units.significant(value),
