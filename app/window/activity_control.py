@@ -33,6 +33,7 @@ class ActivityControl(QObject):
         clock: Callable[[], float] = time.monotonic, parent: QObject | None = None,
     ) -> None:  # fmt: skip
         super().__init__(parent)
+        self._feed = feed
         self._control, self._panel, self._bar, self.activity, self._clock = control, panel, bar, activity, clock
         self._stage, self._loaded, self._stage_since = "", 0.0, clock()
         self._since = clock()
@@ -50,6 +51,10 @@ class ActivityControl(QObject):
         control.asked_changed.connect(self._on_asked)
         control.state_changed.connect(self._on_state)
         self.look()
+
+    def end(self) -> None:
+        """The window closes: nothing ticks any longer."""
+        self._timer.stop()
 
     @Slot()
     def look(self) -> None:
@@ -77,8 +82,8 @@ class ActivityControl(QObject):
 
     def _loading_text(self) -> str:
         """What is said of the model that is loaded; "" where none is."""
-        if self._control.state not in ("starting", "loading"):
-            return ""
+        if self._control.state not in ("starting", "loading") or not self._feed.isRunning():
+            return ""  # a window that only draws a recording starts no engine
         return with_time(stage_words(self._stage), self._clock() - self._stage_since)
 
     def _now(self) -> tuple[str, float | None]:

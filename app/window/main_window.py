@@ -385,6 +385,7 @@ class MainWindow(QMainWindow):
         for part in (self.shown, self.model, self.control):
             QApplication.sendPostedEvents(part, QEvent.Type.MetaCall)  # the feed's last events
         self._wait_for_files()
+        self.activity.end()
         self.kept.close()
         self._closing = False
         super().closeEvent(event)
