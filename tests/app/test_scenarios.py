@@ -276,10 +276,13 @@ def test_a_run_that_is_stopped_claims_nothing(qtbot: QtBot, window: MainWindow, 
 def test_it_takes_the_place_of_a_run_that_goes_on(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     window.control.run_prompt(paused=True)
     qtbot.waitUntil(lambda: window.control.state == "paused")
-    with qtbot.waitSignal(window.shown.changed):
-        pick(window, "1")
-    kinds = [type(one) for one in engines.now.sent if isinstance(one, protocol.Start | protocol.Stop)]
-    assert kinds == [protocol.Start, protocol.Stop, protocol.Start]
+    pick(window, "1")
+
+    def kinds() -> list[type]:
+        return [type(one) for one in engines.now.sent if isinstance(one, protocol.Start | protocol.Stop)]
+
+    qtbot.waitUntil(lambda: len(kinds()) == 3)
+    assert kinds() == [protocol.Start, protocol.Stop, protocol.Start]
 
 
 def test_what_cannot_run_here_is_grey_and_says_why(window: MainWindow, tmp_path: Path) -> None:

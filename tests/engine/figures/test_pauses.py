@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.export.chrome import events as trace_events
+from engine.export.span import Span
 from engine.figures import metrics
 from engine.figures.device_series import DeviceSeries, joules_per_token
 from engine.figures.gaps import gap_ns, itl_seconds
@@ -209,7 +210,7 @@ def test_the_view_of_the_file_gives_the_same_pieces(tmp_path: Path, resumed: boo
 
 
 def test_a_trace_shows_each_pause_as_a_slice() -> None:
-    slices = [event for event in trace_events(held()) if event.get("cat") == "pause"]
+    slices = [event for event in trace_events(Span(held())) if event.get("cat") == "pause"]
     assert [(one["ts"], one["dur"]) for one in slices] == [(11e3, 1e7 - 11e3), (1e7 + 8e3, 1e7 - 8e3)]
-    (_, open_end) = [event for event in trace_events(held(resumed=False)) if event.get("cat") == "pause"]
+    (_, open_end) = [event for event in trace_events(Span(held(resumed=False))) if event.get("cat") == "pause"]
     assert open_end["dur"] == 0.0  # nothing came after it

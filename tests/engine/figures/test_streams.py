@@ -13,6 +13,7 @@ import pytest
 
 from app.main import main
 from engine.export.chrome import events as trace_events
+from engine.export.span import Span
 from engine.figures.json_figures import json_figures
 from engine.figures.metrics import run_wall_s, summarise, tokens_per_s
 from engine.figures.streams import StreamSeries
@@ -162,7 +163,7 @@ def test_the_text_table_says_what_is_not_told(tmp_path: Path) -> None:
 
 
 def test_the_trace_holds_each_chunk_as_a_moment_of_its_request() -> None:
-    found = [one for one in trace_events(chunked()) if one["ph"] == "n"]
+    found = [one for one in trace_events(Span(chunked())) if one["ph"] == "n"]
     assert [(one["id"], one["ts"]) for one in found] == sorted(
         (request, t_ms * 1e3) for request, t_ms, _ in CHUNKS
     )  # by request

@@ -10,6 +10,7 @@ import pytest
 from app.models.parallel import taught_run
 from engine.core.settings import RequestSpec, RunSpec, Sampling, Switches
 from engine.export.chrome import events as trace_events
+from engine.export.span import Span
 from engine.export.tables import write_tables
 from engine.figures.json_figures import json_figures
 from engine.model.loader import LoadedModel
@@ -61,7 +62,7 @@ def test_exports_while_recording_are_those_of_the_file(both: tuple[Session, Sess
         assert [row["id"] for row in csv.DictReader(text.splitlines())] == ["0", "1", "2"]
         texts.append(text)
     assert texts[0] == texts[1]
-    live, read = ([e for e in trace_events(session) if e.get("cat") == "request"] for session in both)
+    live, read = ([e for e in trace_events(Span(session)) if e.get("cat") == "request"] for session in both)
     assert live == read
 
 
