@@ -166,15 +166,21 @@ class Account:
         """
         blocks = [*record.blocks, *self._blocks(runner)]
         self.steps += 1
+        texts, beside_ns = self._texts.of_tokens(record.tokens), 0
+        if runner.alternatives:  # they are recorded where something is watched, and so are their texts
+            since_ns = self.now_ns()
+            texts += self._texts.of_alternatives(record.tokens)
+            beside_ns = self.now_ns() - since_ns
         self._emit([
-            *record.work, record.step, *self._texts.of_tokens(record.tokens), *record.tokens, *record.speculation,
-            *blocks, *record.rows, *record.finished,
+            *record.work, record.step, *texts, *record.tokens, *record.speculation, *blocks, *record.rows,
+            *record.finished,
         ])  # fmt: skip
         times = record.landed.times
         probe = runner.probe
         observed_ns, rows_ns = (0.0, 0) if probe is None else (probe.observing_ns, probe.reading_ns)
-        records_ns = self.now_ns() - record.emitted_ns - (times.reading_ns - record.read_before_ns) - rows_ns
-        watching_ns = times.cost_ns + observed_ns
+        beside_records_ns = (times.reading_ns - record.read_before_ns) + rows_ns + beside_ns
+        records_ns = self.now_ns() - record.emitted_ns - beside_records_ns
+        watching_ns = times.cost_ns + observed_ns + beside_ns
         watching_ns += runner.price_of(sum(len(one.choices) for one in record.landed.drawn))
         overhead = self.overhead.add(
             self.now_ns() - record.step.start_ns, watching_ns, times.reading_ns + rows_ns, records_ns,

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
-
-import numpy as np
 
 from engine.model.tokenizer import Tokenizer
 from engine.session.schema import Token, TokenText
-
-ITEM_BYTES: Final = 8
-"""Bytes of an alternative: its id and its logprob."""
 
 
 class TokenTexts:
@@ -28,11 +22,18 @@ class TokenTexts:
         return [TokenText(one, text) for one, text in new.items()]
 
     def of_tokens(self, tokens: Sequence[Token]) -> list[TokenText]:
-        """The same for emitted tokens and their alternatives."""
-        if not tokens:
-            return []
-        ids = [np.frombuffer(one.alternatives, np.int32, len(one.alternatives) // ITEM_BYTES) for one in tokens]
-        return self.of([*np.concatenate(ids).tolist(), *(one.token_id for one in tokens)])
+        """The same for emitted tokens, without their alternatives."""
+        told = self._told
+        new = [one.token_id for one in tokens if one.token_id not in told]
+        return self.of(new) if new else []
+
+    def of_alternatives(self, tokens: Sequence[Token]) -> list[TokenText]:
+        """The same for the alternatives of emitted tokens: ids (int32) and then logprobs (float32), as bytes."""
+        told, new = self._told, []
+        for token in tokens:
+            ids = memoryview(token.alternatives)[: len(token.alternatives) // 2].cast("i")
+            new += [one for one in ids if one not in told]
+        return self.of(new) if new else []
 
     def told(self, token_ids: Iterable[int]) -> list[str]:
         """The text of each of these ids, all of which were told."""
