@@ -26,7 +26,7 @@ IN_ONE = launched(COMPILED, "cpu", launch="compiled")
         (launched(CAPTURED, "cuda:0", launch="twin"), "timed replay of a CUDA graph"),
         (launched(COMPILED | {"attention": "sdpa"}, "cpu"), "operation by operation, because attention is sdpa"),
         (RECORDED, "operation by operation, because attention was recorded"),
-        (launched(CAPTURED, "cuda:0", "teacher"), "operation by operation, as every teacher step here"),
+        (launched(CAPTURED, "cuda:0", "teacher"), "operation by operation, as every teacher-forced step here"),
         (launched(CAPTURED | {"kv": "none"}, "cuda:0"), "operation by operation, because there is no KV cache"),
         (launched(COMPILED, "cpu"), "operation by operation"),
         (launched(COMPILED | {"graphs": False}, "cpu"), ""),
