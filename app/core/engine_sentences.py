@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -88,11 +89,18 @@ class SentenceTable:
 
 
 class SentenceTranslator(QTranslator):
-    """Answers Qt's look-ups of the context `Engine` from a table; installed before all others, it is asked last."""
+    """Answers Qt's look-ups of the context `Engine` from a table; installed before all others, it is asked last.
 
-    def __init__(self, table: SentenceTable, parent: QObject | None = None) -> None:
+    The table is read with the first sentence: a window that starts has none to translate.
+    """
+
+    def __init__(self, path: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._table = table
+        self._path = path
+
+    @cached_property
+    def _table(self) -> SentenceTable:
+        return SentenceTable.of_file(self._path)
 
     def isEmpty(self) -> bool:
         return False

@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
 
-from app.core.engine_sentences import SentenceTable, SentenceTranslator
+from app.core.engine_sentences import SentenceTranslator
 from app.core.preferences import Language
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "assets" / "translations"
@@ -28,7 +28,7 @@ class Translation(QObject):
         name = resolve(language)
         if name == "en":
             return
-        self._install(SentenceTranslator(SentenceTable.of_file(FOLDER / f"engine_{name}.toml"), self))
+        self._install(SentenceTranslator(FOLDER / f"engine_{name}.toml", self))
         qt_folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
         for stem, folder in ((f"qtbase_{name}", qt_folder), (f"decodescope_{name}", str(FOLDER))):
             translator = QTranslator(self)

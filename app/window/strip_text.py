@@ -6,6 +6,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.look.units import count, rate, seconds
 from app.models.bar_scale import BarScale
+from app.models.step_words import kind_name
 from app.window.strip_pauses import pauses_before
 from engine.core.settings import as_typed
 from engine.figures.metrics import run_wall_s, tokens_per_s
@@ -13,14 +14,9 @@ from engine.session.store import STEP_KINDS, Session
 
 
 def kind_names() -> dict[str, str]:
-    """The translated names of the kinds of steps."""
-    return {
-        "prefill": QCoreApplication.translate("StepStrip", "prefill"),
-        "decode": QCoreApplication.translate("StepStrip", "decode"),
-        "mixed": QCoreApplication.translate("StepStrip", "prefill and decode"),
-        "verify": QCoreApplication.translate("StepStrip", "verify"),
-        "teacher": QCoreApplication.translate("StepStrip", "teacher-forced"),
-    }
+    """The translated names of the kinds of steps; a legend has room to say what is mixed."""
+    mixed = QCoreApplication.translate("StepStrip", "prefill and decode")
+    return {kind: kind_name(kind) for kind in STEP_KINDS} | {"mixed": mixed}
 
 
 def range_text(session: Session, chosen: tuple[int, int] | None, steps: int) -> str:

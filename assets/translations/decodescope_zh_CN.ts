@@ -5648,24 +5648,8 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>已选 {}–{}：{}</translation>
     </message>
     <message>
-        <source>prefill</source>
-        <translation>预填充</translation>
-    </message>
-    <message>
-        <source>decode</source>
-        <translation>解码</translation>
-    </message>
-    <message>
         <source>prefill and decode</source>
         <translation>预填充与解码</translation>
-    </message>
-    <message>
-        <source>verify</source>
-        <translation>验证</translation>
-    </message>
-    <message>
-        <source>teacher-forced</source>
-        <translation>教师强制</translation>
     </message>
     <message>
         <source>▲ {n} cut, up to {time}</source>

@@ -59,8 +59,8 @@ class Account:
         self._clock = clock
         self._zero_ns = 0
         self._tokens = 0
-        self.most_tokens = 0
-        """How many tokens the last step gave to the request that got most of it."""
+        self._emitted: Sequence[schema.Token] = ()
+        """The tokens of the last step."""
         self._config_id = -1
         self._texts = TokenTexts(model.tokenizer)
         self._cost = CostModel(model.config, model.decoder.reads)
@@ -70,6 +70,11 @@ class Account:
         """Start the run's clock at `zero_ns` of `clock`, and record the first switches."""
         self._zero_ns = zero_ns
         self.switched(switches, [])
+
+    @property
+    def most_tokens(self) -> int:
+        """How many tokens the last step gave to the request that got most of it."""
+        return max(Counter(one.request_id for one in self._emitted).values(), default=0)
 
     def now_ns(self) -> int:
         """ns since the run began."""
@@ -127,7 +132,7 @@ class Account:
         work = [row for chunk in landed.chunks for row in self._work(chunk, kept)]
         tokens = [token_event(one, self._tokens + i, self.steps, emitted_ns) for i, one in enumerate(emissions)]
         self._tokens += len(tokens)
-        self.most_tokens = max(Counter(one.request_id for one in tokens).values(), default=0)
+        self._emitted = tokens
         speculation: list[schema.Speculation] = []
         finished: list[schema.RequestFinished] = []
         for one in landed.drawn:
@@ -208,7 +213,7 @@ class Account:
         )
         step = record_step(facts, self._cost, timer, self.now_ns)
         self.steps += 1
-        self.most_tokens = 0
+        self._emitted = ()
         self._emit([*work, step])
         self.mark("teacher", f"request {request.id}: {passed.sentence}")
 

@@ -20,8 +20,8 @@ class Pacing:
         self._tokens_per_s = tokens_per_s
         self.paused = paused
         self._steps_wanted = 0
-        self._began_ns = self._units = 0
-        """When the last step began, and the tokens that it counts for."""
+        self._began_ns: int | None = None
+        """When the last step began; None before the first."""
         self._label: str | None = None
         """The label of the pause that goes on by the marks; None where none does."""
         self._record()
@@ -31,14 +31,15 @@ class Pacing:
         """Seconds until the next step may begin; None until a command asks for one."""
         if self.paused:
             return 0.0 if self._steps_wanted else None
-        if not self._tokens_per_s:
+        if not self._tokens_per_s or self._began_ns is None:
             return 0.0
-        due_ns = self._began_ns + self._units / self._tokens_per_s * 1e9
+        units = max(1, self._engine.account.most_tokens)
+        due_ns = self._began_ns + units / self._tokens_per_s * 1e9
         return max(0.0, (due_ns - self._engine.account.now_ns()) / 1e9)
 
     def stepped(self, began_ns: int) -> None:
         """A step was run that began at this time of the run."""
-        self._began_ns, self._units = began_ns, max(1, self._engine.account.most_tokens)
+        self._began_ns = began_ns
         if self._steps_wanted:
             self._steps_wanted -= 1
 
