@@ -6,6 +6,7 @@ under the name of who says it.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from typing import Final
 
@@ -40,7 +41,7 @@ class GeneratedText(QWidget):
         self._session: Session | None = None
         self._request: int | None = None
         self._shown_tokens = 0
-        self._ends: list[int] = []
+        self._ends = array("i")
         """Where the prompt and each shown token ends, in places of the document."""
         self.marked: tuple[int, int] | None = None
         """The places of the marked token in the document, [first, end)."""
@@ -131,7 +132,7 @@ class GeneratedText(QWidget):
         self._request = request_id
         self._shown_tokens = 0
         self.page.clear()
-        self._ends.clear()
+        del self._ends[:]
         self.marked = None
         self.page.setExtraSelections([])
         self.facts.setText("")
@@ -169,7 +170,7 @@ class GeneratedText(QWidget):
         cursor.movePosition(QTextCursor.MoveOperation.End)
         at = cursor.position()
         cursor.insertText("".join(pieces), style)
-        self._ends += ends_of(pieces, at)
+        self._ends.extend(ends_of(pieces, at))
         if at_end:
             bar.setValue(bar.maximum())
 

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.core.preferences import Preferences
 from app.look import theme
+from app.start.freed_memory import give_back_large_blocks
 from app.start.qt_environment import take_environment
 from app.start.qt_start import told_instead_of_aborted
 from app.start.signals import Asked, Ended, noted
@@ -118,6 +119,7 @@ def make_application() -> QApplication:
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     take_environment(os.environ)
+    give_back_large_blocks()
     QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     QCoreApplication.setOrganizationName("DecodeScope")
     QCoreApplication.setApplicationName("DecodeScope")

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from typing import Any
 
 ROUNDS = 7
@@ -22,11 +23,12 @@ def run() -> list[dict[str, Any]]:
             **{f"XDG_{name}_HOME": os.path.join(folder, name.lower()) for name in ("DATA", "CONFIG", "CACHE")},
         }
         for _ in range(ROUNDS + 1):
+            started_s = time.time()  # the system tells a process's start from a boot time rounded to seconds
             done = subprocess.run(
                 [sys.executable, "-m", "tests.benchmarks.window_driver"],
                 capture_output=True, text=True, env=environment, check=True,
             )  # fmt: skip
-            times.append(json.loads(done.stdout.splitlines()[-1])["first_paint_s"])
+            times.append(json.loads(done.stdout.splitlines()[-1])["painted_at_s"] - started_s)
     times = times[1:]
     return [
         {
