@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
 
@@ -68,6 +68,8 @@ class CellTable(ThemedTable):
         super().__init__(0, 0, parent)
         self.setAccessibleName(name)
         self._rows: list[list[Cell]] = []
+        self._written: list[list[Cell]] = []
+        """The cells as they are written in the table, in the theme's present colours and fonts."""
         self._heads: list[tuple[str, str]] = []
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -79,16 +81,23 @@ class CellTable(ThemedTable):
         """Write (name, definition) of each column and the cells of each row; returns whether anything changed."""
         if heads == self._heads and rows == self._rows:
             return False
-        self._heads, self._rows = heads, rows
+        if heads != self._heads:
+            self._write_heads(heads)
+        self._rows = rows
         self.setRowCount(len(rows))
+        del self._written[len(rows) :]
+        self.write_all()
+        return True
+
+    def _write_heads(self, heads: list[tuple[str, str]]) -> None:
+        self._heads = heads
         self.setColumnCount(len(heads))
+        self._written.clear()
         for column, (name, definition) in enumerate(heads):
             head = QTableWidgetItem(name)
             head.setToolTip(plain(definition))
             head.setTextAlignment(self.alignment_of(column))
             self.setHorizontalHeaderItem(column, head)
-        self.write_all()
-        return True
 
     def cell(self, row: int, column: int) -> str:
         """The text of a cell."""
@@ -101,10 +110,22 @@ class CellTable(ThemedTable):
     def style_rules(self) -> str:
         return super().style_rules() + selection_rules()
 
+    def restyle(self) -> None:
+        self._written.clear()
+        super().restyle()
+
     def write_all(self) -> None:
-        for row, cells in enumerate(self._rows):
-            for column, cell in enumerate(cells):
-                self._write(row, column, cell)
+        """Write the cells that changed; the view hears of all of them at once, since it measures columns each time."""
+        model = self.model()
+        with QSignalBlocker(model):
+            for row, cells in enumerate(self._rows):
+                known = self._written[row] if row < len(self._written) else []
+                for column, cell in enumerate(cells):
+                    if column >= len(known) or known[column] != cell:
+                        self._write(row, column, cell)
+        if self._written != self._rows:
+            self._written = [list(cells) for cells in self._rows]
+            model.dataChanged.emit(model.index(0, 0), model.index(self.rowCount() - 1, self.columnCount() - 1))
 
     def _write(self, row: int, column: int, cell: Cell) -> None:
         item = self.item(row, column)

@@ -37,9 +37,13 @@ class WholeFigures(QStyledItemDelegate):
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         super().initStyleOption(option, index)
+        beside = 0 if option.icon.isNull() else option.decorationSize.width() + GRID
+        needed = option.fontMetrics.horizontalAdvance(option.text)
+        if needed + beside + 4 * GRID <= option.rect.width() or option.rect.width() <= 0:
+            return  # asking the style costs more than drawing the text
         view = self.parent()
         if not isinstance(view, QAbstractItemView):
             return
         area = view.style().subElementRect(QStyle.SubElement.SE_ItemViewItemText, option, view)
-        if option.fontMetrics.horizontalAdvance(option.text) > area.width() > 0:
+        if needed > area.width() > 0:
             option.text = whole_figures(option.text, option.fontMetrics, area.width() - GRID // 2)
