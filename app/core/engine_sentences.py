@@ -70,12 +70,18 @@ class SentenceTable:
         return "".join(there or f"{part} " for part, there in zip(parts, known, strict=True)).rstrip()
 
     def _one(self, sentence: str) -> str | None:
+        unended = sentence.removesuffix(".")  # a reason is written without a full stop, and may be told with one
         if (plain := self._plain.get(sentence)) is not None:
             return plain
+        if (plain := self._plain.get(unended)) is not None:
+            return f"{plain}。"
         for form in self._forms:
             fields = form.of(sentence)
             if fields is not None:
                 return _filled(form.translation, [self._field(field) for field in fields])
+            fields = None if unended == sentence else form.of(unended)
+            if fields is not None:
+                return f"{_filled(form.translation, [self._field(field) for field in fields])}。"
         return None
 
     def _field(self, field: str) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
 
 from app.core.engine_sentences import SentenceTranslator
 from app.core.preferences import Language
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "assets" / "translations"
+QT_STRINGS: Final = (
+    QT_TRANSLATE_NOOP("QFileDialog", "&Look in:"),
+    QT_TRANSLATE_NOOP("QFileDialog", "Files of &type:"),
+)
+"""Texts of Qt's own dialogs whose translation Qt does not have: they are in our files."""
 
 
 class Translation(QObject):

@@ -10,7 +10,8 @@ from PySide6.QtCore import QCoreApplication
 
 from app.core.selection import Selected
 from app.core.subject import Subject
-from app.look.units import count, percent, significant
+from app.look.units import MEASURED, count, percent, significant
+from app.models import counted
 from app.models.attention_feed import AttentionFeed
 from app.models.request_text import RequestText
 from app.models.subject_words import subject_parts
@@ -42,13 +43,13 @@ def header(feed: AttentionFeed, subject: Subject, factor: int, computed: int, st
     if factor > 1:  # placed before the rest: a narrow panel cuts the end, and the pooling must stay visible
         parts.append(QCoreApplication.translate("AttentionPanel", "pooled {n} × {n}").format(n=factor))
     parts += place
-    among = QCoreApplication.translate("AttentionPanel", "{some} of {rows} rows ●")
+    among = QCoreApplication.translate("AttentionPanel", "{some} of {rows} ●")
     if steps is not None:
-        rows = among.format(some=count(len(feed.within(steps))), rows=count(feed.rows))
+        rows = among.format(some=count(len(feed.within(steps))), rows=counted.rows(feed.rows))
     elif computed > feed.rows:
-        rows = among.format(some=count(feed.rows), rows=count(computed))
+        rows = among.format(some=count(feed.rows), rows=counted.rows(computed))
     else:
-        rows = QCoreApplication.translate("AttentionPanel", "{rows} rows ●").format(rows=count(feed.rows))
+        rows = f"{counted.rows(feed.rows)} {MEASURED}"
     return " · ".join([*parts, rows, what])  # the pickers show layer and head
 
 

@@ -402,6 +402,7 @@ class EmptyPage(QWidget):
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         keep_look(self.sentence, muted=True)
         self.button = QPushButton()
+        self.button.hide()  # until something is said
         self.bar = ShareBar()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING, PANEL_PADDING)

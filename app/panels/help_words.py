@@ -116,5 +116,5 @@ def keys_in(entry: PanelEntry) -> str:
 def marks() -> str:
     """What the marks of provenance mean, translated."""
     return QCoreApplication.translate(
-        CONTEXT, "● measured by a clock or a counter · ƒ derived from measured values · ~ predicted by a formula"
+        "PanelHelp", "● measured by a clock or a counter · ƒ derived from measured values · ~ predicted by a formula"
     )

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, Q
 from app.core.selection import Look, Selected
 from app.look.icons import icon
 from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
-from app.look.units import MEASURED, count, rate, seconds
+from app.look.units import DERIVED, MEASURED, count, rate, seconds
+from app.models import counted
 from app.models.delay_reading import DelayReading
 from app.models.latency import REFERENCE_S
 from app.models.latency_histogram import histogram, next_of
@@ -307,8 +308,8 @@ class LatencyPanel(Panel):
     def _write_outliers(self) -> None:
         """Say how many steps the buttons beside it walk through."""
         picked = len(self.picked_steps())
-        within = self.tr("{n} selected") if self.histogram.band is not None else self.tr("{n} outliers ƒ")
-        words = within.format(n=count(picked))
+        within = self.tr("{n} selected").format(n=count(picked))
+        words = within if self.histogram.band is not None else f"{counted.outliers(picked)} {DERIVED}"
         narrow = self.width() < NARROW  # a number alone says more than a word that is cut
         self.outliers.setText(f"{count(picked)} ƒ" if narrow and self.histogram.band is None else words)
         explained = self.tr(

@@ -15,6 +15,7 @@ from app.core.selection import Selected, Selection
 from app.look.icons import icon
 from app.look.theme import GRID, ROW_GAP, theme
 from app.look.units import DERIVED, MEASURED, count, rate, seconds
+from app.models import counted
 from app.models.latency_histogram import histogram, next_of
 from app.panels.untold import why_untold
 from app.widgets.figure_table import FigureTable
@@ -198,8 +199,9 @@ class StreamLatencies(QWidget):
         gaps_us = series.gaps_us
         self.histogram.show_histogram(histogram(gaps_us, self.histogram.bin_count()), outlier_us(gaps_us), [])
         picked = len(self.picked_rows())
-        words = self.tr("{n} selected") if self.histogram.band is not None else self.tr("{n} outliers {mark}")
-        self.outliers.setText(words.format(n=count(picked), mark=DERIVED))
+        within = self.tr("{n} selected").format(n=count(picked))
+        outliers = f"{counted.outliers(picked)} {DERIVED}"
+        self.outliers.setText(within if self.histogram.band is not None else outliers)
         self.outliers.setToolTip(
             self.tr("An outlier took longer than the third quartile by three times the distance between the quartiles.")
         )
@@ -207,11 +209,11 @@ class StreamLatencies(QWidget):
             button.setEnabled(picked > 0)
 
     def _write_lines(self, session: Session, figures: StreamFigures) -> None:
-        words = self.tr("{requests} requests · {tokens} tokens in {chunks} chunks · {time} {mark}")
+        words = self.tr("{requests} · {tokens} in {chunks} chunks · {time} {mark}")
         self.line.setText(
             words.format(
-                requests=count(figures.requests), tokens=count(figures.tokens), chunks=count(figures.chunks),
-                time=seconds(figures.wall_s), mark=MEASURED,
+                requests=counted.requests(figures.requests), tokens=counted.tokens(figures.tokens),
+                chunks=count(figures.chunks), time=seconds(figures.wall_s), mark=MEASURED,
             )
         )  # fmt: skip
         self.line.setToolTip(plain(self.line.text()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from app.look.units import count, percent, seconds, significant
+from app.models import counted
 from app.panels.untold import not_told
 from engine.figures.latency_figures import RangeFigures
 from engine.figures.step_range import StepRange
@@ -17,20 +18,20 @@ def range_parts(
 ) -> list[str]:
     """What is shown of which steps: of a range (None: all), or of the steps in a band of times."""
     translate = QCoreApplication.translate
-    where = translate("LatencyPanel", "all {n} steps")
+    where = counted.all_steps(figures.steps)
     if steps is not None:
-        where = translate("LatencyPanel", "steps {first}–{last}: {n} steps")
+        where = translate("LatencyPanel", "steps {first}–{last}: {steps}")
     if band_us is not None:
-        where = translate("LatencyPanel", "{n} steps of {low} to {high}")
+        where = translate("LatencyPanel", "{steps} of {low} to {high}")
     parts = [
         where.format(
-            n=count(figures.steps),
+            steps=counted.steps(figures.steps),
             first=count(steps[0]) if steps else "",
             last=count(steps[1]) if steps else "",
             low=seconds(band_us[0] / 1e6) if band_us else "",
             high=seconds(band_us[1] / 1e6) if band_us else "",
         ),
-        translate("LatencyPanel", "{n} tokens").format(n=count(figures.tokens)),
+        counted.tokens(figures.tokens),
     ]
     if all(not one.mean_s for one in figures.parts if one.part not in ("other", "total")):
         parts.insert(1, untimed(session))

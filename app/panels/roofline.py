@@ -195,6 +195,7 @@ class RooflinePanel(Panel):
                         dtype=name_of(roof.dtype), rate=rate(roof.flops_per_s, "FLOP/s"), mark=MEASURED
                     ),
                     self.tr("memory: {rate} {mark}").format(rate=rate(roof.bytes_per_s, "B/s"), mark=MEASURED),
+                    f"{rate(roof.bytes_per_s, 'B/s')} {MEASURED}",
                 )
             )  # fmt: skip
             ceilings += [self._cache_ceiling(roof, one) for one in levels_shown(roof, [*self._kinds, *self._phases])]
@@ -219,7 +220,8 @@ class RooflinePanel(Panel):
             level=self.level_name(level.name), size=memory(int(level.size_bytes)),
             rate=rate(level.read_bytes_per_s, "B/s"), mark=MEASURED,
         )  # fmt: skip
-        return Ceiling(roof.flops_per_s, level.read_bytes_per_s, "", words, cache=True)
+        name = f"{self.level_name(level.name)} {rate(level.read_bytes_per_s, 'B/s')} {MEASURED}"
+        return Ceiling(roof.flops_per_s, level.read_bytes_per_s, "", words, name, cache=True)
 
     def _phase_colour(self, phase: str) -> str:
         return theme().groups["draft" if phase == "draft" else GROUP_OF[phase]]

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from app.core.selection import Selected
 from app.look.theme import PANEL_PADDING, ROW_GAP
 from app.look.units import count
+from app.models import counted
 from app.models.parallel import taught_run
 from app.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdown, plain_rows, summary_lines
 from app.panels.base import Panel, PanelContext
@@ -47,11 +48,11 @@ class SummaryPanel(Panel):
         self._readings: DeviceSeries | None = None
         self.table = ClaimTable(self.tr("Training against inference"))
         self.legend = ThemedLabel()
-        self.legend.setText(self.tr("● measured   ƒ derived   ~ claimed"))
+        self.legend.setText(self.tr("● measured   ƒ derived   ~ reference"))
         self.legend.setToolTip(
             self.tr(
-                "● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by the "
-                "reference."
+                "● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ what the reference "
+                "says."
             )
         )
         self.range_line = ThemedLabel()
@@ -133,7 +134,7 @@ class SummaryPanel(Panel):
         if not told(session, "steps"):
             words = self.tr("steps not told by this server")
         elif steps is None:
-            words = self.tr("all {n} steps").format(n=count(found.steps))
+            words = counted.all_steps(found.steps)
         else:
             words = self.tr("steps {first}–{last}").format(first=count(steps[0]), last=count(steps[1]))
         parts = [words, passes_words(found.teacher_passes)] if found.teacher_passes else [words]

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
-from app.look.units import MEASURED, count, seconds
+from app.look.units import MEASURED, seconds
+from app.models import counted
 from app.models.timeline import TimelineModel
 from app.panels.base import Panel, PanelContext
 from app.panels.passes import passes_words
@@ -78,8 +79,8 @@ class TimelinePanel(Panel):
         if last < first:
             return ""
         found = timeline_figures(session, (first, last))
-        text = self.tr("{steps} steps · {tokens} tokens · {span} {mark} · idle {idle} {mark}").format(
-            steps=count(found.steps), tokens=count(found.tokens), span=seconds(found.span_s),
+        text = self.tr("{steps} · {tokens} · {span} {mark} · idle {idle} {mark}").format(
+            steps=counted.steps(found.steps), tokens=counted.tokens(found.tokens), span=seconds(found.span_s),
             idle=seconds(found.idle_s), mark=MEASURED,
         )  # fmt: skip
         if found.paused_s:
@@ -88,10 +89,10 @@ class TimelinePanel(Panel):
 
     def _stream_figures(self, session: Session) -> str:
         """Requests, tokens and time of a session whose steps are not told."""
-        return self.tr("{requests} requests · {tokens} tokens · {span} {mark}").format(
-            requests=count(len(session.requests)), tokens=count(len(session.tokens)),
-            span=seconds(run_wall_s(session)), mark=MEASURED,
-        )  # fmt: skip
+        return " · ".join((
+            counted.requests(len(session.requests)), counted.tokens(len(session.tokens)),
+            f"{seconds(run_wall_s(session))} {MEASURED}",
+        ))  # fmt: skip
 
     @property
     def is_empty(self) -> bool:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPolygonF
 
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
 from app.look.units import count
+from app.models import counted
 from app.models.request_lanes import Group, RequestLanes, State
 from app.panels.timeline_lanes import Lanes
 from app.panels.timeline_paint import Scene
@@ -32,7 +33,7 @@ def note_words(shown: RequestLanes, lanes: Lanes, scrolled: int) -> str:
         "waiting": translate("Timeline", "{} waiting"),
         "finished": translate("Timeline", "{} finished"),
     }
-    parts = [translate("Timeline", "{} requests").format(count(shown.requests))]
+    parts = [counted.requests(shown.requests)]
     parts += [words.format(count(len(shown.members[state]))) for state, words in states.items() if shown.members[state]]
     own = [row for row in shown.rows if row.request is not None]
     visible = sum(lanes.requests.intersects(lanes.row_box(row, scrolled)) for row in own)

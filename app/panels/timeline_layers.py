@@ -105,7 +105,8 @@ def piece_text(scene: Scene, piece: Piece) -> str:
             step=count(piece.step), phase=phase, time=time, share=share, measured=MEASURED, derived=DERIVED
         )
     if phase == "other":
-        return f"{text}\n{translate('Timeline', 'no phase accounts for it: when it was is not known; drawn last')}"
+        untold = translate("Timeline", "no phase accounts for it: when it was is not known; drawn last")
+        return f"{text}\n{untold}"
     where = translate(
         "Timeline", "its place {derived}: measured times end to end, in the order in which the model runs"
     )

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
 from app.look.units import MOST_OF_TOKEN, cut, name_of, seconds
+from app.models.mark_words import mark_words
 from app.panels.timeline_paint import Scene
 from app.widgets.painted import caption_height
 from engine.session.schema import Mark
@@ -98,9 +99,7 @@ def marks_near(scene: Scene, row: QRectF, place: QPointF, near: float) -> list[s
         if _area(row, label).contains(place):
             wanted.update(label.indices)
     found = [seen[index][0] for index in sorted(wanted)]
-    lines = [
-        f"{seconds(mark.t_ns / 1e9)}: {cut(mark.label or mark.kind, MOST_OF_TOKEN)}" for mark in found[:MOST_NAMED]
-    ]
+    lines = [f"{seconds(mark.t_ns / 1e9)}: {cut(mark_words(mark), MOST_OF_TOKEN)}" for mark in found[:MOST_NAMED]]
     return lines if len(found) <= MOST_NAMED else [*lines, f"… +{len(found) - MOST_NAMED}"]
 
 
@@ -108,7 +107,7 @@ def _in_view(scene: Scene) -> list[tuple[Mark, float, str]]:
     """(mark, x, words) of each mark in view, from left to right."""
     placed = [(mark, scene.time_x(mark.t_ns)) for mark in list(scene.model.session.marks)]
     right = scene.left + scene.width
-    seen = [(mark, x, name_of(mark.label or mark.kind)) for mark, x in placed if scene.left <= x <= right]
+    seen = [(mark, x, name_of(mark_words(mark))) for mark, x in placed if scene.left <= x <= right]
     return sorted(seen, key=lambda one: one[1])
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QCoreApplication, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QColor, QFontMetrics, QPainter
 
 from app.core.selection import Selected
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
@@ -27,6 +29,9 @@ from app.panels.timeline_requests import draw_request
 from app.widgets.line_chart import GUTTER
 from app.widgets.painted import caption_height
 from engine.figures.told import told
+
+LABEL_WIDTH: Final = GUTTER - 3 * GRID
+"""Pixels of the label of a lane."""
 
 
 def draw_timeline(
@@ -73,6 +78,9 @@ def _draw_steps(painter: QPainter, scene: Scene, lanes: Lanes, plot: QRectF, sel
     host = translate("TimelineCanvas", "host")
     if lanes.host.height() >= 2 * caption_height():
         host += "\n" + translate("TimelineCanvas", "(shares)")
+    else:
+        shares = translate("TimelineCanvas", "host shares")
+        host = shares if QFontMetrics(ui_font(CAPTION_SCALE)).horizontalAdvance(shares) <= LABEL_WIDTH else host
     names = [(lanes.host, host), (lanes.device, translate("TimelineCanvas", "device"))]
     if lanes.layers.height():
         names.append((lanes.layers, translate("TimelineCanvas", "layers")))
@@ -129,5 +137,5 @@ def _no_device_time(scene: Scene) -> str:
 def _label(painter: QPainter, box: QRectF, text: str, colour: str) -> None:
     painter.setFont(ui_font(CAPTION_SCALE))
     painter.setPen(QColor(colour))
-    area = QRectF(2 * GRID, box.top(), GUTTER - 3 * GRID, box.height())
+    area = QRectF(2 * GRID, box.top(), LABEL_WIDTH, box.height())
     painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)

@@ -19,6 +19,7 @@ from app.core.subject import Subject, subject_of
 from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE, GRID, theme
 from app.look.units import count, cut, straight
+from app.models import counted
 from app.models.finish_words import finish_words
 from app.models.subject_words import subject_words
 from app.widgets.kept_look import keep_look
@@ -148,9 +149,10 @@ class GeneratedText(QWidget):
         if not _is_chat(request):
             self._append([prompt], theme().muted)
             return
-        self._append([f"{self.tr('User')}\n"], theme().accent, bold=True)
+        user, model = self.tr("User"), self.tr("Model")
+        self._append([f"{user}\n"], theme().accent, bold=True)
         self._append([f"{prompt}\n\n"], theme().muted)
-        self._append([f"{self.tr('Model')}\n"], theme().accent, bold=True)
+        self._append([f"{model}\n"], theme().accent, bold=True)
         del self._ends[:-1]  # the first token begins where these end
 
     def _show_again(self) -> None:
@@ -200,7 +202,7 @@ class GeneratedText(QWidget):
         return mark
 
     def _show_facts(self, session: Session, request: RecordedRequest, subject: Subject) -> None:
-        facts = self.tr("{} tokens").format(count(len(request.token_rows)))
+        facts = counted.tokens(len(request.token_rows))
         if request.finish_reason is not None:
             facts = f"{facts} · {finish_words(request)}"
         if len(session.requests) > 1:

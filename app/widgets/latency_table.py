@@ -161,12 +161,10 @@ class LatencyTable(ThemedTable):
         return self._width_of(self._wanted())
 
     def _fill_fixed(self) -> None:
+        expected = self.tr("What the reference expects of a token, predicted.")
         heads = {
             "part": (self.tr("A token's time"), self.tr("Part of a step; every phase belongs to exactly one.")),
-            "reference": (
-                self.tr("Reference ~"),
-                f"{self.tr('What the reference expects of a token, predicted.')}\n{reference_source('latency')}",
-            ),
+            "reference": (self.tr("Reference ~"), f"{expected}\n{reference_source('latency')}"),
             "mean": (
                 self.tr("Mean ●"),
                 self.tr("Measured: what a token of one request took in decode steps, in a batch or not."),

@@ -8,8 +8,10 @@ from typing import Final
 from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.core.engine_sentences import in_window_language
 from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP
 from app.look.units import count, cut, seconds, visible_token
+from app.models import counted
 from app.models.request_list import ListFacts
 from app.widgets.fault_label import FaultLabel
 from app.widgets.plain import plain
@@ -101,8 +103,7 @@ class RequestList(QWidget):
         if facts is None:
             self.count_label.setText("" if self._failed else self.tr("Reading…"))
         else:
-            one = self.tr("1 request")
-            words = [one if facts.count == 1 else self.tr("{} requests").format(count(facts.count))]
+            words = [counted.requests(facts.count)]
             if facts.examined.wrong:
                 words.append(self.tr("{} of them wrong").format(count(facts.examined.wrong)))
             self.count_label.setText(", ".join(words))
@@ -123,7 +124,10 @@ class RequestList(QWidget):
             self.fault.show_fault(self._failed)
             self.fault.setToolTip(plain(self._failed))
             return
-        lines = [self.tr("line {line}: {fault}").format(line=one.line, fault=one.sentence) for one in facts.faults]
+        lines = [
+            self.tr("line {line}: {fault}").format(line=one.line, fault=in_window_language(one.sentence))
+            for one in facts.faults
+        ]
         more = facts.examined.wrong - SHOWN_FAULTS
         shown = [cut(line, 160) for line in lines[:SHOWN_FAULTS]]
         shown += [self.tr("and {} more").format(count(more))] if more > 0 else []

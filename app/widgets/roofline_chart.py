@@ -54,6 +54,8 @@ class Ceiling:
     bytes_per_s: float
     flops_label: str
     bytes_label: str
+    slope_name: str = ""
+    """What is written along the slope where `bytes_label` is too long."""
     dashed: bool = False
     cache: bool = False
     """For the roof of a cache: only its slope is drawn, lighter, up to the FLOP/s of the roof of memory."""
@@ -70,6 +72,8 @@ class RooflineChart(HoverWidget[Dot]):
         self.describe: Callable[[str], str] | None = None
         self.dots: list[Dot] = []
         self.ceilings: list[Ceiling] = []
+        self.slope_labels: list[str] = []
+        """What is written along the slopes of the last painting."""
         self.current = ""
         self.x_decades, self.y_decades = (-1, 3), (9, 12)
         """Powers of ten at the ends of the axes."""
@@ -114,6 +118,7 @@ class RooflineChart(HoverWidget[Dot]):
         self._draw_axes(painter)
         spots = [self.place(dot.intensity, dot.flops_per_s) for dot in self.dots]
         taken = [QRectF(spot.x() - 6, spot.y() - 6, 12, 12) for spot in spots]
+        self.slope_labels.clear()
         for ceiling in self.ceilings:
             self._draw_ceiling(painter, ceiling, taken)
         for dot, spot in zip(self.dots, spots, strict=True):
@@ -176,26 +181,38 @@ class RooflineChart(HoverWidget[Dot]):
 
         The search begins at the foot of a measured ceiling, and at the knee of a stated one (dashed).
         """
+        for label in (ceiling.bytes_label, ceiling.slope_name):
+            if label and self._draw_along(painter, label, (start, knee), ceiling.dashed, taken):
+                self.slope_labels.append(label)
+                return
+
+    @staticmethod
+    def _draw_along(
+        painter: QPainter, label: str, slope: tuple[QPointF, QPointF], from_knee: bool, taken: list[QRectF]
+    ) -> bool:
+        """Draw a label along a slope; returns whether there was a place for it."""
+        start, knee = slope
         metrics = painter.fontMetrics()
         length = math.hypot(knee.x() - start.x(), knee.y() - start.y())
-        width = metrics.horizontalAdvance(ceiling.bytes_label)
+        width = metrics.horizontalAdvance(label)
         if width + 4 * GRID > length:
-            return
+            return False
         first, last = 0.1 * length + 3 * GRID, length - width - 3 * GRID
         tried = [first + (last - first) * part / SLOPE_PLACES for part in range(SLOPE_PLACES + 1)]
-        wanted = reversed(tried) if ceiling.dashed else tried
+        wanted = reversed(tried) if from_knee else tried
         for at in wanted if last > first else (length - width,):
             boxes = boxes_along(start, knee, metrics.height(), at, at + width, lift=GRID + metrics.height() / 2)
             if not any(box.intersects(one) for box in boxes for one in taken):
                 break
         else:
-            return  # the table and the tool tips show the text too
+            return False  # the table and the tool tips show the text too
         taken += boxes
         painter.save()
         painter.translate(start)
         painter.rotate(math.degrees(math.atan2(knee.y() - start.y(), knee.x() - start.x())))
-        painter.drawText(QPointF(at, -GRID), ceiling.bytes_label)
+        painter.drawText(QPointF(at, -GRID), label)
         painter.restore()
+        return True
 
     def _draw_dot(self, painter: QPainter, dot: Dot, spot: QPointF) -> None:
         colours = theme()

@@ -179,16 +179,17 @@ class StackChart(AxisChart[int]):
 
     def _draw_lines(self, painter: QPainter, box: QRectF) -> None:
         colours, height = theme(), painter.fontMetrics().height()
-        lowest = box.bottom() + height
-        for value, label in sorted(self.lines):
+        free = self.log_button.geometry().bottom() + height / 2  # a label stands beside its line, or as near as it can
+        for value, label in sorted(self.lines, reverse=True):
             y = round(box.bottom() - self.scale.share(value) * box.height())
             if value > self.scale.top:
                 continue
             painter.setPen(QPen(QColor(colours.text), 1, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
-            lowest = min(lowest - height, y + height / 2 - height / 2)
+            middle = max(free, y)
+            free = middle + height
             painter.setPen(QColor(colours.muted))
-            painter.drawText(QPointF(box.right() + GRID, lowest + painter.fontMetrics().ascent() / 2), label)
+            painter.drawText(QPointF(box.right() + GRID, middle + painter.fontMetrics().ascent() / 2), label)
 
     def _draw_marker(self, painter: QPainter, box: QRectF, step: int, style: Qt.PenStyle) -> None:
         if not self.view.lo <= step <= self.view.hi:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 
@@ -20,7 +21,15 @@ class TallScrollArea(QScrollArea):
         self.setWidget(widget)
 
     def sizeHint(self) -> QSize:
-        return self._content.sizeHint()
+        hint = self._content.sizeHint()
+        if self._content.hasHeightForWidth() and self.viewport().width() > 0:  # lines that wrap need more height
+            hint.setHeight(max(hint.height(), self._content.heightForWidth(self.viewport().width())))
+        return hint
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def minimumSizeHint(self) -> QSize:
         bar = self.verticalScrollBar().sizeHint().width() if self.verticalScrollBar().isVisible() else 0

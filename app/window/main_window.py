@@ -36,6 +36,7 @@ from app.window.keyboard import Keyboard
 from app.window.menus import Menus
 from app.window.model_control import ModelControl
 from app.window.panels import Panels
+from app.window.panels_ahead import PanelsAhead
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
 from app.window.request_list_control import RequestListControl
@@ -118,6 +119,7 @@ class MainWindow(QMainWindow):
             self, self.panels, self._strip_bar, self.shown, self.control, self.scenarios, self.menus, self.jobs,
             preferences,
         )  # fmt: skip
+        self.ahead = PanelsAhead(self.docks, self.control, self)
         self.kept = self._build_note()
         self._parts = DrawnParts(self.shown)
         self._share = DrawingShare()
@@ -261,8 +263,12 @@ class MainWindow(QMainWindow):
         """Draw the shown session: a run as it grows, a recorded session once."""
         # A new session is shown before the engine says that it runs: `draw_all` would draw every empty panel.
         self.refresher.follow(self.shown.is_live and (self.control.active or self.feed.now.active))
+        if self.control.state == "paused":
+            self.refresher.catch_up()
 
     def _drawing_share(self) -> float:
+        if self.control.state == "paused":
+            return 1.0
         session = self.shown.session
         return SHARE if session is None else self._share.of(session.meta)
 
@@ -386,6 +392,7 @@ class MainWindow(QMainWindow):
             QApplication.sendPostedEvents(part, QEvent.Type.MetaCall)  # the feed's last events
         self._wait_for_files()
         self.activity.end()
+        self.ahead.end()
         self.kept.close()
         self._closing = False
         super().closeEvent(event)

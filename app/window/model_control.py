@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject, Slot
 
 from app.core.jobs import Jobs
 from app.core.local_models import LocalModel, cached_models
-from app.look.units import count, parameters
+from app.look.units import parameters
+from app.models import counted
 from app.window.feed import Feed
 from app.window.run_panel import RunPanel
 from engine.core.settings import LoadSpec, Switches
@@ -66,12 +67,11 @@ class ModelControl(QObject):
             self._panel.show_facts(self._model_line(self._ready.meta), self._settled_line(self._ready))
 
     def _model_line(self, meta: dict[str, str]) -> str:
-        """One line about a loaded model: name, size, precision, device."""
+        """One line about a loaded model: size, precision, device; the field above it has its name."""
         facts = json.loads(meta.get("model_config", "{}"))
         parts = [
-            "demo" if self._model == "demo" else meta.get("model", ""),
             self.tr("{} parameters").format(parameters(facts["parameters"])) if facts.get("parameters") else "",
-            self.tr("{} layers").format(count(facts["layers"])) if "layers" in facts else "",
+            counted.layers(facts["layers"]) if "layers" in facts else "",
             meta.get("dtype", ""),
             meta.get("device", ""),
         ]

@@ -75,6 +75,12 @@ class Refresher(QObject):
             self._timer.stop()
             self.draw_all()
 
+    def catch_up(self) -> None:
+        """Draw what waits without a rest: nothing computes from which it would take time."""
+        self._drawn, self._rested_s = None, 0.0
+        for piece in self.pieces:
+            piece.due_s = time.monotonic()
+
     def draw_all(self) -> None:
         """Draw every piece now."""
         self._drawn = None

@@ -242,7 +242,8 @@ class RunControl(QObject):
             bandwidth=rate(found["read_bytes_per_s"], "B/s"), peak=rate(found["flops_per_s"], "FLOP/s")
         )
         if (found.get("conditions") or {}).get("busy"):
-            text = f"{text} {self.tr('The machine was busy: measure again when it is quiet.')}"
+            busy = self.tr("The machine was busy: measure again when it is quiet.")
+            text = f"{text} {busy}"
         self.said.emit(text)
 
     @Slot(str)

@@ -22,7 +22,8 @@ from app.core.recent_recordings import RecentRecording
 from app.core.translation import resolve
 from app.look.icons import picture
 from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE
-from app.look.units import count, memory, name_of
+from app.look.units import memory, name_of
+from app.models import counted
 from app.models.scenarios import Scenario
 from app.widgets.equal_grid import EqualGrid
 from app.widgets.plain import PlainLabel, plain
@@ -222,7 +223,7 @@ class StartPage(QScrollArea):
             tile.focused.connect(self.ensureWidgetVisible)
 
     def _facts(self, one: RecentRecording) -> str:
-        tokens = None if one.tokens is None else self.tr("{} tokens").format(count(one.tokens))
+        tokens = None if one.tokens is None else counted.tokens(one.tokens)
         return " · ".join(part for part in (name_of(one.model), tokens, memory(one.size_bytes)) if part)
 
 

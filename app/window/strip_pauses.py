@@ -12,7 +12,8 @@ from PySide6.QtCore import QCoreApplication, QPointF, QRectF
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from app.look.theme import GRID, theme
-from app.look.units import pace, seconds
+from app.look.units import seconds
+from app.models.mark_words import pace_words
 from app.widgets.textures import hatch
 from engine.figures.pauses import pauses_of, steps_after
 from engine.session.paced import pace_of
@@ -84,11 +85,6 @@ def pause_words(passed_ns: int) -> str:
     if passed_ns > NEVER_NS // 2:
         return QCoreApplication.translate("StepStrip", "paused")
     return QCoreApplication.translate("StepStrip", "paused {}").format(seconds(passed_ns / 1e9))
-
-
-def pace_words(tokens_per_s: float) -> str:
-    """At which pace steps were slowed down."""
-    return QCoreApplication.translate("StepStrip", "paced at {}").format(pace(tokens_per_s))
 
 
 def paced_steps(session: Session) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from app.look.units import count, rate, seconds
+from app.models import counted
 from app.models.bar_scale import BarScale
 from app.models.step_words import kind_name
 from app.window.strip_pauses import pauses_before
@@ -27,12 +28,10 @@ def range_text(session: Session, chosen: tuple[int, int] | None, steps: int) -> 
         return ""
     tokens = int(session.steps["tokens_out"][first : last + 1].sum())
     shown = last - first + 1
-    several_steps = QCoreApplication.translate("StepStrip", "{} steps").format(count(shown))
-    several_tokens = QCoreApplication.translate("StepStrip", "{} tokens").format(count(tokens))
     facts = " · ".join((
-        QCoreApplication.translate("StepStrip", "1 step") if shown == 1 else several_steps,
+        counted.steps(shown),
         seconds(run_wall_s(session, (first, last))),
-        QCoreApplication.translate("StepStrip", "1 token") if tokens == 1 else several_tokens,
+        counted.tokens(tokens),
         rate(tokens_per_s(session, (first, last)), "tokens/s"),
     ))  # fmt: skip
     if chosen is None:

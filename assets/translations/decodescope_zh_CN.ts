@@ -383,14 +383,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>{n} × {n} 池化</translation>
     </message>
     <message>
-        <source>{rows} rows ●</source>
-        <translation>{rows} 行 ●</translation>
-    </message>
-    <message>
-        <source>{some} of {rows} rows ●</source>
-        <translation>{rows} 行中的 {some} 行 ●</translation>
-    </message>
-    <message>
         <source>Run a prompt and the attention of one head appears here, a row a token.</source>
         <translation>运行提示词后，一个注意力头的注意力会在此出现，每个 token 一行。</translation>
     </message>
@@ -441,6 +433,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>No row of {token} is recorded.</source>
         <translation>没有记录 {token} 的行。</translation>
+    </message>
+    <message>
+        <source>{some} of {rows} ●</source>
+        <translation>{some}/{rows} ●</translation>
     </message>
     <message>
         <source>Newest row: {token}, which chose {next}, looks at</source>
@@ -1334,6 +1330,61 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>Counted</name>
+    <message>
+        <source>1 step</source>
+        <translation>1 步</translation>
+    </message>
+    <message>
+        <source>{} steps</source>
+        <translation>{} 步</translation>
+    </message>
+    <message>
+        <source>all {} steps</source>
+        <translation>全部 {} 步</translation>
+    </message>
+    <message>
+        <source>1 token</source>
+        <translation>1 个 token</translation>
+    </message>
+    <message>
+        <source>{} tokens</source>
+        <translation>{} 个 token</translation>
+    </message>
+    <message>
+        <source>1 request</source>
+        <translation>1 个请求</translation>
+    </message>
+    <message>
+        <source>{} requests</source>
+        <translation>{} 个请求</translation>
+    </message>
+    <message>
+        <source>1 layer</source>
+        <translation>1 层</translation>
+    </message>
+    <message>
+        <source>{} layers</source>
+        <translation>{} 层</translation>
+    </message>
+    <message>
+        <source>1 row</source>
+        <translation>1 行</translation>
+    </message>
+    <message>
+        <source>{} rows</source>
+        <translation>{} 行</translation>
+    </message>
+    <message>
+        <source>1 outlier</source>
+        <translation>1 个离群值</translation>
+    </message>
+    <message>
+        <source>{} outliers</source>
+        <translation>{} 个离群值</translation>
+    </message>
+</context>
+<context>
     <name>Delays</name>
     <message>
         <source>Queue</source>
@@ -1659,8 +1710,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>下一个请求</translation>
     </message>
     <message>
-        <source>{} tokens</source>
-        <translation>{} 个 token</translation>
+        <source>User</source>
+        <translation>用户</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
     </message>
     <message>
         <source>request {id} ({place} of {all}) · {facts}</source>
@@ -2486,28 +2541,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>已选 {n} 步</translation>
     </message>
     <message>
-        <source>{n} outliers ƒ</source>
-        <translation>{n} 个离群步 ƒ</translation>
-    </message>
-    <message>
         <source>An outlier took longer than the third quartile by three times the distance between the quartiles.</source>
         <translation>离群步的耗时超过第三四分位数三倍四分位距。</translation>
-    </message>
-    <message>
-        <source>all {n} steps</source>
-        <translation>全部 {n} 步</translation>
-    </message>
-    <message>
-        <source>steps {first}–{last}: {n} steps</source>
-        <translation>第 {first}–{last} 步：{n} 步</translation>
-    </message>
-    <message>
-        <source>{n} steps of {low} to {high}</source>
-        <translation>{low} 至 {high} 的 {n} 步</translation>
-    </message>
-    <message>
-        <source>{n} tokens</source>
-        <translation>{n} 个 token</translation>
     </message>
     <message>
         <source>phases not timed; detail “phase” does</source>
@@ -2524,6 +2559,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>device busy {time} ({share}) ●</source>
         <translation>设备忙碌 {time}（{share}）●</translation>
+    </message>
+    <message>
+        <source>steps {first}–{last}: {steps}</source>
+        <translation>第 {first}–{last} 步：{steps}</translation>
+    </message>
+    <message>
+        <source>{steps} of {low} to {high}</source>
+        <translation>{steps}，耗时 {low} 至 {high}</translation>
     </message>
     <message>
         <source>phases: {untold}</source>
@@ -2611,6 +2654,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Prefill</source>
         <translation>预填充</translation>
+    </message>
+    <message>
+        <source>What the reference expects of a token, predicted.</source>
+        <translation>参考文档对一个 token 的预期，预测值。</translation>
     </message>
     <message>
         <source>A token&apos;s time</source>
@@ -2865,6 +2912,29 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{} was not written to its end before the program ended.</source>
         <translation>程序结束前 {} 没有写完。</translation>
+    </message>
+</context>
+<context>
+    <name>Marks</name>
+    <message>
+        <source>between runs</source>
+        <translation>两次运行之间</translation>
+    </message>
+    <message>
+        <source>pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>resume</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>paced at {}</source>
+        <translation>限速 {}</translation>
     </message>
 </context>
 <context>
@@ -3351,10 +3421,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>{} 参数</translation>
     </message>
     <message>
-        <source>{} layers</source>
-        <translation>{} 层</translation>
-    </message>
-    <message>
         <source>{weights} weights, computing in {dtype}</source>
         <translation>权重 {weights}，以 {dtype} 计算</translation>
     </message>
@@ -3598,6 +3664,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>↑ and ↓ go from request to request.</source>
         <translation>↑ ↓ 逐个请求。</translation>
+    </message>
+    <message>
+        <source>● measured by a clock or a counter · ƒ derived from measured values · ~ predicted by a formula</source>
+        <translation>● 由时钟或计数器实测 · ƒ 由实测值推导 · ~ 由公式预测</translation>
     </message>
 </context>
 <context>
@@ -4042,6 +4112,17 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>QFileDialog</name>
+    <message>
+        <source>&amp;Look in:</source>
+        <translation>查找范围(&amp;L)：</translation>
+    </message>
+    <message>
+        <source>Files of &amp;type:</source>
+        <translation>文件类型(&amp;T)：</translation>
+    </message>
+</context>
+<context>
     <name>RangeQuestion</name>
     <message>
         <source>Steps {}–{} are selected. What is to be exported?</source>
@@ -4365,14 +4446,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>读取中…</translation>
     </message>
     <message>
-        <source>1 request</source>
-        <translation>1 个请求</translation>
-    </message>
-    <message>
-        <source>{} requests</source>
-        <translation>{} 个请求</translation>
-    </message>
-    <message>
         <source>{} of them wrong</source>
         <translation>其中 {} 个有误</translation>
     </message>
@@ -4676,6 +4749,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>This device reads {bandwidth} of memory and computes {peak} at most.</source>
         <translation>本设备最多每秒从内存读取 {bandwidth}，计算 {peak}。</translation>
+    </message>
+    <message>
+        <source>The machine was busy: measure again when it is quiet.</source>
+        <translation>测量时机器繁忙：请在空闲时重新测量。</translation>
     </message>
 </context>
 <context>
@@ -5461,10 +5538,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <source>Show the panels again (Esc)</source>
         <translation>重新显示面板（Esc）</translation>
     </message>
-    <message>
-        <source>{} tokens</source>
-        <translation>{} 个 token</translation>
-    </message>
 </context>
 <context>
     <name>StatusBar</name>
@@ -5628,22 +5701,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>第 {} 步</translation>
     </message>
     <message>
-        <source>1 step</source>
-        <translation>1 步</translation>
-    </message>
-    <message>
-        <source>{} steps</source>
-        <translation>{} 步</translation>
-    </message>
-    <message>
-        <source>1 token</source>
-        <translation>1 个 token</translation>
-    </message>
-    <message>
-        <source>{} tokens</source>
-        <translation>{} 个 token</translation>
-    </message>
-    <message>
         <source>selected {}–{}: {}</source>
         <translation>已选 {}–{}：{}</translation>
     </message>
@@ -5686,10 +5743,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>paused {}</source>
         <translation>暂停 {}</translation>
-    </message>
-    <message>
-        <source>paced at {}</source>
-        <translation>限速 {}</translation>
     </message>
 </context>
 <context>
@@ -5846,16 +5899,12 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>已选 {n} 个</translation>
     </message>
     <message>
-        <source>{n} outliers {mark}</source>
-        <translation>{n} 个离群间隔 {mark}</translation>
+        <source>{requests} · {tokens} in {chunks} chunks · {time} {mark}</source>
+        <translation>{requests} · {tokens}，分 {chunks} 块收到 · {time} {mark}</translation>
     </message>
     <message>
         <source>An outlier took longer than the third quartile by three times the distance between the quartiles.</source>
         <translation>离群间隔的时长超过第三四分位数三倍四分位距。</translation>
-    </message>
-    <message>
-        <source>{requests} requests · {tokens} tokens in {chunks} chunks · {time} {mark}</source>
-        <translation>{requests} 个请求 · {chunks} 块中 {tokens} 个 token · {time} {mark}</translation>
     </message>
     <message>
         <source>The parts of a token&apos;s time, step times and host gaps: {why}</source>
@@ -6047,11 +6096,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>训练与推理</translation>
     </message>
     <message>
-        <source>● measured   ƒ derived   ~ claimed</source>
-        <translation>● 实测   ƒ 推导   ~ 宣称</translation>
+        <source>● measured   ƒ derived   ~ reference</source>
+        <translation>● 实测   ƒ 推导   ~ 参考值</translation>
     </message>
     <message>
-        <source>● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by the reference.</source>
+        <source>● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ what the reference says.</source>
         <translation>● 由时钟或计数器实测，ƒ 由实测计数与形状推导，~ 为参考值。</translation>
     </message>
     <message>
@@ -6087,10 +6136,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
 Reference: {claim} ~</source>
         <translation>{cell}
 参考值：{claim} ~</translation>
-    </message>
-    <message>
-        <source>all {n} steps</source>
-        <translation>全部 {n} 步</translation>
     </message>
     <message>
         <source>steps {first}–{last}</source>
@@ -6403,10 +6448,6 @@ Reference: {claim} ~</source>
         <translation>{} 个运行中</translation>
     </message>
     <message>
-        <source>{} requests</source>
-        <translation>{} 个请求</translation>
-    </message>
-    <message>
         <source>lanes in view: {}</source>
         <translation>可见泳道：{}</translation>
     </message>
@@ -6441,6 +6482,10 @@ Reference: {claim} ~</source>
     <message>
         <source>step {step}, {phase}: {time} {measured} ({share} of the step {derived})</source>
         <translation>第 {step} 步，{phase}：{time} {measured}（占该步 {share} {derived}）</translation>
+    </message>
+    <message>
+        <source>no phase accounts for it: when it was is not known; drawn last</source>
+        <translation>不属于任何阶段：何时发生未知，画在最后</translation>
     </message>
     <message>
         <source>its place {derived}: measured times end to end, in the order in which the model runs</source>
@@ -6492,6 +6537,10 @@ A double click shows one layer.</source>
     <message>
         <source>(shares)</source>
         <translation>（占比）</translation>
+    </message>
+    <message>
+        <source>host shares</source>
+        <translation>主机占比</translation>
     </message>
     <message>
         <source>device</source>
@@ -6569,16 +6618,12 @@ A double click shows one layer.</source>
         <translation>开始生成后，每一步、每个 token 和停顿都会显示在这里。</translation>
     </message>
     <message>
-        <source>{steps} steps · {tokens} tokens · {span} {mark} · idle {idle} {mark}</source>
-        <translation>{steps} 步 · {tokens} 个 token · {span} {mark} · 空闲 {idle} {mark}</translation>
-    </message>
-    <message>
         <source>paused {time} {mark}</source>
         <translation>暂停 {time} {mark}</translation>
     </message>
     <message>
-        <source>{requests} requests · {tokens} tokens · {span} {mark}</source>
-        <translation>{requests} 个请求 · {tokens} 个 token · {span} {mark}</translation>
+        <source>{steps} · {tokens} · {span} {mark} · idle {idle} {mark}</source>
+        <translation>{steps} · {tokens} · {span} {mark} · 空闲 {idle} {mark}</translation>
     </message>
     <message>
         <source>steps</source>

@@ -113,3 +113,9 @@ def test_the_window_speaks_chinese_where_the_engine_speaks_english() -> None:
 
 def test_english_stays_english(qapp: QCoreApplication) -> None:
     assert in_window_language("There is no folder /a.") == "There is no folder /a."
+
+
+def test_a_reason_that_is_told_with_a_full_stop_keeps_its_own_form() -> None:
+    table = SentenceTable({"{} must be {}.": "{} 必须是 {}。", '"{}" must be a whole number': '"{}" 必须是整数'})
+    assert table.translated('"seed" must be a whole number') == '"seed" 必须是整数'
+    assert table.translated('"seed" must be a whole number.') == '"seed" 必须是整数。'

@@ -147,3 +147,30 @@ def test_what_is_new_is_drawn_and_what_is_not_costs_nothing(qtbot: QtBot, monkey
     assert drawing.active
     drawing.follow(False)
     assert drawn[-2:] == ["b", "a"]  # what was left is drawn at the end
+
+
+def test_what_waits_is_drawn_at_once_when_nothing_computes(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, drawn = Clock(), list[str]()
+    monkeypatch.setattr(refresher, "time", clock)
+
+    def piece(name: str) -> Piece:
+        def draw() -> bool:
+            drawn.append(name)
+            clock.cpu += 0.05
+            clock.now += 0.05
+            return True
+
+        return Piece(name, draw)
+
+    share = [0.015]
+    drawing = Refresher([piece(name) for name in "abc"], share=lambda: share[0])
+    for _ in range(4):
+        clock.now += TICK_S
+        drawing.tick()
+    assert drawn == ["a"]  # it rests for a second and more
+    share[0] = 1.0
+    drawing.catch_up()
+    for _ in range(12):
+        clock.now += TICK_S
+        drawing.tick()
+    assert {"b", "c"} <= set(drawn[1:])

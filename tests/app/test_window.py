@@ -320,7 +320,7 @@ def test_closing_while_running_keeps_the_recording_and_asks_nothing(
 
 def test_the_line_about_the_model_follows_the_language(qtbot: QtBot, window: MainWindow) -> None:
     facts = window.run_panel.facts
-    assert facts.text().replace("\u2009", " ") == "demo · 1.00 M parameters · 8 layers · float32 · cpu"
+    assert facts.text().replace("\u2009", " ") == "1.00 M parameters · 8 layers · float32 · cpu"
     window.choices.choose("language", "zh_CN")
     try:
         qtbot.waitUntil(lambda: "8 层" in facts.text())

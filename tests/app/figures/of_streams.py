@@ -53,6 +53,7 @@ LATENCY: Final[Texts] = {
         "{len(info.requests)|count} requests",
         "{info.tokens|count} tokens in {info.streams.chunks|count} chunks", "{info.wall_s|seconds} ●",
         "{info.streams.outliers|count} outliers ƒ",
+        "?{info.streams.outliers|count} outlier ƒ",
     ),
     "table FigureTable": tuple(
         f"{name} / {head} ●: {{info.streams.{part}.{column}|seconds}}"

@@ -131,6 +131,7 @@ LATENCY: Final[Texts] = {
         "between steps {info.latency.gap_s|seconds} ({info.latency.gap_s / elapsed|percent}) ƒ",
         "device busy {info.latency.device_s|seconds} ({info.latency.device_s / elapsed|percent}) ●",
         "{info.latency.outliers|count} outliers ƒ",
+        "?{info.latency.outliers|count} outlier ƒ",
     ),
     "table LatencyTable": (
         *_TABLE,
@@ -143,7 +144,7 @@ LATENCY: Final[Texts] = {
     "tip FigureTable": of_delays.TIPS_OF_TABLES,
     "TimeSplit.paint": _SPLIT,
     "tip of TimeSplit": _SPLIT,
-    "tip of ThemedLabel": ("{info.latency.outliers|count} outliers ƒ",),
+    "tip of ThemedLabel": ("{info.latency.outliers|count} outliers ƒ", "?{info.latency.outliers|count} outlier ƒ"),
     "LayerStrip.paint": (
         "Step {=step}: µs by layer and phase, up to {max(layer_times(step))|seconds} ●",
         "Step {=step} holds no time by layer; {~}",
@@ -225,8 +226,10 @@ ROOFLINE: Final[Texts] = {
     "RooflineChart._draw_ceiling": (
         "compute, {info.roofline.dtype|plain}: {info.roofline.flops_per_s|rate FLOP/s} ●",
     ),
-    "RooflineChart._draw_slope_label": (
+    "RooflineChart._draw_along": (
         "memory: {info.roofline.bytes_per_s|rate B/s} ●",
+        "?{info.roofline.bytes_per_s|rate B/s} ●",
+        "?{@level} {level_of(level).read_bytes_per_s|rate B/s} ●",
         "{@level}, up to {level_of(level).size_bytes|memory}: {level_of(level).read_bytes_per_s|rate B/s} ●",
         "data sheet: {info.roofline.data_sheet.bytes_per_s|rate B/s} ~",
     ),

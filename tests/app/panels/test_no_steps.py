@@ -290,7 +290,7 @@ def test_n_goes_to_the_token_after_an_outlying_gap(qtbot: QtBot) -> None:
     session = many(40)
     session.apply([schema.Token(40, 0, -1, 40, 1, " late", 0.0, 0.0, "target", 90 * MS, b"", -1, "probe")])
     panel = latency(qtbot, session)
-    assert plain(panel.streams.outliers.text()) == "1 outliers ƒ"
+    assert plain(panel.streams.outliers.text()) == "1 outlier ƒ"
     panel.streams.go_to_next(1)
     assert panel.context.selection.now.token == 40
     panel.context.selection.filter((900.0, 1000.0))

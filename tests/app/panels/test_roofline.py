@@ -258,6 +258,16 @@ def test_the_chart_draws_the_roofs_of_the_caches(qtbot: QtBot) -> None:
     assert panel.table.cell(panel.table.row_of("decode"), 3) == "memory-bound (L3 and memory)"
 
 
+def test_a_slope_too_short_for_its_label_has_a_short_one(qtbot: QtBot) -> None:
+    panel = roofline_panel(qtbot, with_levels(synthetic_session(30), 2**26))
+    panel.chart.resize(900, 500)
+    panel.chart.grab()
+    assert f"L2, up to 1.00\u2009MiB: {rate(9e10, 'B/s')} ●" in panel.chart.slope_labels
+    panel.chart.resize(380, 220)
+    panel.chart.grab()
+    assert f"L2 {rate(9e10, 'B/s')} ●" in panel.chart.slope_labels
+
+
 def test_ceilings_of_a_busy_machine_are_marked_and_the_button_asks_for_others(qtbot: QtBot) -> None:
     session = with_levels(synthetic_session(30), 2**10, busy=True)
     panel = roofline_panel(qtbot, session)

@@ -1,0 +1,32 @@
+"""What a mark on the timeline says, in words."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+
+from app.core.engine_sentences import in_window_language
+from app.look.units import pace
+from engine.session.paced import pace_of
+from engine.session.schema import BETWEEN_RUNS, PAUSE, RESUME, Mark
+
+
+def mark_words(mark: Mark) -> str:
+    """The user's name of a mark, what the engine says in it, or what kind it is."""
+    paced = pace_of(mark.label)
+    if paced is not None:
+        return pace_words(paced)
+    if mark.label == BETWEEN_RUNS:
+        return QCoreApplication.translate("Marks", "between runs")
+    if mark.label:
+        return mark.label if mark.kind == "user" else in_window_language(mark.label)
+    kinds = {
+        PAUSE: QCoreApplication.translate("Marks", "pause"),
+        RESUME: QCoreApplication.translate("Marks", "resume"),
+        "stop": QCoreApplication.translate("Marks", "stop"),
+    }
+    return kinds.get(mark.kind, mark.kind)
+
+
+def pace_words(tokens_per_s: float) -> str:
+    """At which pace steps were slowed down."""
+    return QCoreApplication.translate("Marks", "paced at {}").format(pace(tokens_per_s))

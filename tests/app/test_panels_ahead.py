@@ -1,0 +1,29 @@
+"""Panels are built while nothing runs, and a page that nobody has written on offers nothing."""
+
+from __future__ import annotations
+
+from pytestqt.qtbot import QtBot
+
+from app.panels.frame import EmptyPage
+from app.window.main_window import MainWindow
+
+
+def test_panels_are_built_before_the_first_run(qtbot: QtBot, window: MainWindow) -> None:
+    assert any(dock.panel is None for dock in window.docks.values())
+    window.control.state_changed.emit("idle")
+    qtbot.waitUntil(lambda: all(dock.panel is not None for dock in window.docks.values()))
+
+
+def test_no_panel_is_built_while_a_run_goes_on(qtbot: QtBot, window: MainWindow) -> None:
+    window.control.state_changed.emit("idle")
+    assert window.ahead.active
+    window.control.state_changed.emit("running")
+    assert not window.ahead.active
+
+
+def test_an_empty_page_offers_a_run_only_where_it_says_so(qtbot: QtBot) -> None:
+    page = EmptyPage()
+    qtbot.addWidget(page)
+    assert page.button.isHidden()
+    page.say("Something appears here.", offers_run=True)
+    assert not page.button.isHidden()
