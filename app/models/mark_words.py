@@ -8,6 +8,7 @@ from app.core.engine_sentences import in_window_language
 from app.look.units import pace
 from engine.session.paced import pace_of
 from engine.session.schema import BETWEEN_RUNS, PAUSE, RESUME, Mark
+from engine.session.teacher_mark import TEACHER_MARK
 
 
 def mark_words(mark: Mark) -> str:
@@ -15,6 +16,10 @@ def mark_words(mark: Mark) -> str:
     paced = pace_of(mark.label)
     if paced is not None:
         return pace_words(paced)
+    taught = TEACHER_MARK.fullmatch(mark.label) if mark.kind == "teacher" else None
+    if taught is not None:
+        words = QCoreApplication.translate("Marks", "request {id}: {same} of {all} tokens agree")
+        return words.format(id=taught[1], same=taught[2], all=taught[3])
     if mark.label == BETWEEN_RUNS:
         return QCoreApplication.translate("Marks", "between runs")
     if mark.label:

@@ -16,7 +16,6 @@ class PolicyTable(FigureTable):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
         self.setAccessibleName(self.tr("Static beside continuous batching"))
-        self.horizontalHeader().setStretchLastSection(False)  # figures that are compared stand close together
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_comparison(self, found: BatchComparison) -> None:

@@ -62,7 +62,6 @@ class LateTables(QWidget):
         for table in (self.causes, self.tokens):
             table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
             table.setVerticalScrollMode(table.ScrollMode.ScrollPerPixel)
-            table.horizontalHeader().setStretchLastSection(False)
         self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(ROW_GAP)

@@ -43,7 +43,6 @@ class StreamLatencies(QWidget):
         self.table = FigureTable(self.tr("Times of requests and tokens"))
         self.table.setToolTip(self.tr("How long requests and tokens took, as our client received them."))
         self.table.setSelectionMode(self.table.SelectionMode.NoSelection)
-        self.table.horizontalHeader().setStretchLastSection(False)
         self.table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.histogram = LatencyHistogram("gaps")
         self.histogram.setToolTip(

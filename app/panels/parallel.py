@@ -145,7 +145,8 @@ class ParallelPanel(StepPanel):
         self._show()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(300, 200)
+        layout = self.layout()
+        return QSize(300, 200 if layout is None else max(200, layout.minimumSize().height()))
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         header = ["request", "positions", "tokens", "agreeing", "pass_s", "serial_s", "serial_steps", "factor",

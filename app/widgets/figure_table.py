@@ -26,6 +26,7 @@ class FigureTable(CellTable):
         self.setWordWrap(False)
         self.verticalHeader().setMinimumSectionSize(4 * GRID)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setStretchLastSection(False)  # its figures would stand far from the others
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.itemSelectionChanged.connect(self._on_chosen)
         self.restyle()

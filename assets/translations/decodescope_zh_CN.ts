@@ -2917,6 +2917,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
 <context>
     <name>Marks</name>
     <message>
+        <source>request {id}: {same} of {all} tokens agree</source>
+        <translation>请求 {id}：{same}/{all} 个 token 一致</translation>
+    </message>
+    <message>
         <source>between runs</source>
         <translation>两次运行之间</translation>
     </message>
