@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal
 
 
 class Activity(QObject):
-    """A line of text and how far the work is; `changed` says that one of them is another."""
+    """A line of text, how far the work is, and whether a run goes on; `changed` says that one of them is another."""
 
     changed = Signal()
 
@@ -16,9 +16,11 @@ class Activity(QObject):
         """What is going on, with the time that it has taken; "" where a run shows itself, or nothing goes on."""
         self.share: float | None = None
         """How much of it is done, 0 to 1; None where that is not known."""
+        self.runs = False
+        """Whether a run goes on, so that none is to be offered."""
 
-    def show(self, text: str, share: float | None = None) -> None:
+    def show(self, text: str, share: float | None = None, runs: bool = False) -> None:
         """Show this from now on."""
-        if (text, share) != (self.text, self.share):
-            self.text, self.share = text, share
+        if (text, share, runs) != (self.text, self.share, self.runs):
+            self.text, self.share, self.runs = text, share, runs
             self.changed.emit()

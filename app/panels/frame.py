@@ -66,7 +66,7 @@ class PanelDock(QDockWidget):
         """What holds the panel in the dock."""
         self._context = context
         self._session: Session | None = None
-        self._drawn_revision = -1
+        self._drawn_revision, self._has_drawn = -1, False
         self._selection_due = False
         self._unreadable = ""
         """Why the session's file could not be read for the panel; "" where reading worked."""
@@ -99,7 +99,7 @@ class PanelDock(QDockWidget):
     def show_session(self, session: Session | None) -> None:
         """Show another session. A hidden panel drops the session before, and gets the new one when it appears."""
         self._session = session
-        self._drawn_revision = -1
+        self._drawn_revision, self._has_drawn = -1, False
         self._session_due = self.panel is not None and not self.is_seen
         with self._reading():
             if self.panel is not None:
@@ -134,6 +134,7 @@ class PanelDock(QDockWidget):
             if self._selection_due:
                 self._selection_due = False
                 panel.select(self._context.selection.now)
+            self._has_drawn = self._session is not None and len(self._session.steps) > 0
             self._show_what_there_is()
             if not self._unreadable and not panel.is_empty:
                 panel.refresh()
@@ -229,7 +230,7 @@ class PanelDock(QDockWidget):
         panel = self.panel
         if panel is None:
             return
-        empty = bool(self._unreadable) or panel.is_empty
+        empty = bool(self._unreadable) or panel.is_empty or self._waits_for_its_turn
         if self._unreadable:
             self._empty.say(self.tr("This cannot be shown: {}").format(self._unreadable), offers_run=False)
         elif empty:
@@ -241,13 +242,25 @@ class PanelDock(QDockWidget):
         """Whether the session is of a server, of which no run of our own engine would show more."""
         return self._session is not None and self._session.serving is not None
 
+    @property
+    def _runs(self) -> bool:
+        return self._context.activity is not None and self._context.activity.runs
+
+    @property
+    def _waits_for_its_turn(self) -> bool:
+        """Whether the run that is shown has steps that this panel, which draws one after the other, has not drawn."""
+        return self._runs and not self._has_drawn
+
     def _show_why_empty(self, panel: Panel) -> None:
         """Say what goes on where the shown run has no step yet, else what will appear here."""
         activity = self._context.activity
-        if activity is not None and activity.text and (self._session is None or not len(self._session.steps)):
+        has_steps = self._session is not None and len(self._session.steps) > 0
+        if activity is not None and activity.text and not has_steps:
             self._empty.say(activity.text, offers_run=False, share=activity.share)
+        elif self._waits_for_its_turn and self._session is not None and not panel.untold_text():
+            self._empty.say(self.tr("Running: it appears here in a moment."), offers_run=False)
         else:
-            self._empty.say(self._why_empty(panel), offers_run=not self._is_served)
+            self._empty.say(self._why_empty(panel), offers_run=not self._is_served and not self._runs)
 
     def _on_activity(self) -> None:
         if self.is_seen and self.panel is not None and self._body.currentWidget() is self._empty:

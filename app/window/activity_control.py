@@ -63,7 +63,7 @@ class ActivityControl(QObject):
         loading = self._loading_text()
         if loading:
             self._panel.show_loading(loading, self._loaded)
-        self.activity.show(text, share)
+        self.activity.show(text, share, self._control.active)
         self._bar.show_activity(text or loading)
         self._panel.activity.show_activity(text, share)
         ticks = bool(text or loading) or self._is_asked or self._first_step_is_due

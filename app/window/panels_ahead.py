@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from app.panels.frame import PanelDock
 from app.window.run_control import RunControl
 
+QUIET_MS: Final = 300
+"""How long nothing must have happened to the model before the first panel is built."""
 PAUSE_MS: Final = 20
 """Pause after each panel, in which the window answers."""
 
@@ -25,7 +27,6 @@ class PanelsAhead(QObject):
         super().__init__(parent)
         self._docks, self._control = docks, control
         self._timer = QTimer(self)
-        self._timer.setInterval(PAUSE_MS)
         self._timer.timeout.connect(self._build_one)
         control.state_changed.connect(self._on_state)
 
@@ -41,7 +42,7 @@ class PanelsAhead(QObject):
     @Slot(str)
     def _on_state(self, state: str) -> None:
         if state == "idle":
-            self._timer.start()
+            self._timer.start(QUIET_MS)
         else:
             self._timer.stop()
 
@@ -52,3 +53,4 @@ class PanelsAhead(QObject):
             self._timer.stop()
         else:
             dock.build()
+            self._timer.start(PAUSE_MS)

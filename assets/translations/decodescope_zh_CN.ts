@@ -3544,6 +3544,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>无法显示：{}</translation>
     </message>
     <message>
+        <source>Running: it appears here in a moment.</source>
+        <translation>运行中：马上显示在这里。</translation>
+    </message>
+    <message>
         <source>The server has told nothing yet that appears here.</source>
         <translation>服务器尚未提供可显示在此处的内容。</translation>
     </message>

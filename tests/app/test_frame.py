@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QMainWindow
 from pytestqt.qtbot import QtBot
 
+from app.core.activity import Activity
 from app.core.selection import Selected, Selection
 from app.panels.base import PanelContext
 from app.panels.frame import LEAST_BODY, PanelDock
@@ -140,3 +141,26 @@ def test_no_header_keeps_the_figures_of_the_session_before(window: QMainWindow, 
     dock.refresh()
     assert dock.panel is not None
     assert dock.header.figures.text() == dock.panel.figures()
+
+
+def test_a_panel_that_waits_for_its_turn_in_a_run_says_so_and_offers_none(
+    window: QMainWindow, session: Session
+) -> None:
+    activity = Activity(window)
+    context = PanelContext(Selection(window), RecordingControl(), activity=activity)
+    dock = PanelDock(entry("redundancy"), context, window)
+    dock.build()
+    dock.show_session(Session())
+    dock.refresh()
+    assert not dock._empty.button.isHidden()
+    activity.show("", runs=True)
+    dock.show_session(session)
+    assert (dock._empty.sentence.text(), dock._empty.button.isHidden()) == (
+        "Running: it appears here in a moment.",
+        True,
+    )
+    assert dock._empty.isVisibleTo(dock)
+    dock.refresh()
+    assert not dock._empty.isVisibleTo(dock)
+    activity.show("", runs=False)
+    assert not dock._empty.isVisibleTo(dock)

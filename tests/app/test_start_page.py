@@ -35,16 +35,23 @@ def settled(qtbot: QtBot, window: MainWindow) -> None:
     qtbot.waitUntil(lambda: not window.jobs.busy)
 
 
-def test_it_stands_in_place_of_the_panels_which_are_not_built(window: MainWindow) -> None:
+def test_it_stands_in_place_of_the_panels(window: MainWindow) -> None:
     assert window.start.page.isVisible()
     assert seen(window) == []
     assert not window.strip.isVisible()
-    assert all(dock.panel is None for dock in window.docks.values())
     assert [tile.title for tile in window.start.page.start.values()] == [
         "Run the demo", "Open a model…", "Open a recording…", "Attach to a server…",
     ]  # fmt: skip
     assert len(window.start.page.scenarios) == 9
     assert not window.start.page.back.isVisible()
+
+
+def test_no_panel_is_built_before_the_window_can_be_seen(
+    make: WindowMaker, engines: Engines, recordings: Recordings
+) -> None:
+    window = make(Feed(engines, SessionWriter, recordings))
+    assert window.start.page.isVisible()
+    assert all(dock.panel is None for dock in window.docks.values())
 
 
 def test_the_demo_runs_and_the_page_is_gone(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
