@@ -19,7 +19,9 @@ def mark_words(mark: Mark) -> str:
     taught = TEACHER_MARK.fullmatch(mark.label) if mark.kind == "teacher" else None
     if taught is not None:
         words = QCoreApplication.translate("Marks", "request {id}: {same} of {all} tokens agree")
-        return words.format(id=taught[1], same=taught[2], all=taught[3])
+        if taught[4]:
+            words = QCoreApplication.translate("Marks", "request {id}: {same} of {all} tokens agree, not {others}")
+        return words.format(id=taught[1], same=taught[2], all=taught[3], others=taught[4])
     if mark.label == BETWEEN_RUNS:
         return QCoreApplication.translate("Marks", "between runs")
     if mark.label:

@@ -114,6 +114,8 @@ class InspectorPanel(Panel):
         self._head.addStretch()
         self._columns = QGridLayout()
         self._columns.setHorizontalSpacing(GROUP_GAP)
+        for bars in (self.alternatives, self.phases, self.positions):
+            bars.setParent(body)  # placed when the panel has its width
         self._body.addLayout(self._head, 0, 0)
         self._body.addLayout(self._columns, 1, 0, 1, 2)
         self._body.addWidget(self.row_label, 2, 0, 1, 2)

@@ -2921,6 +2921,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>请求 {id}：{same}/{all} 个 token 一致</translation>
     </message>
     <message>
+        <source>request {id}: {same} of {all} tokens agree, not {others}</source>
+        <translation>请求 {id}：{same}/{all} 个 token 一致，除了位置 {others}</translation>
+    </message>
+    <message>
         <source>between runs</source>
         <translation>两次运行之间</translation>
     </message>

@@ -52,6 +52,7 @@ def test_the_whole_session_though_a_range_is_selected_and_nothing_where_it_is_ca
     out = tmp_path / "trace.json.gz"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), "Chrome trace (*.json.gz *.json)"))
     shown.selection.change(steps=(3, 7))
+    qtbot.waitUntil(lambda: not shown.jobs.busy)  # the panels read what they show of the range
     shown.menus.actions["export_trace"].trigger()
     answer(shown, "Cancel")
     assert not shown.jobs.busy

@@ -34,6 +34,6 @@ def test_the_program_s_marks_are_translated_and_the_user_s_are_not() -> None:
     assert mark_words(Mark(0, RESUME, BETWEEN_RUNS)) == "两次运行之间"
     assert mark_words(Mark(0, PAUSE, pace_label(8.0))).startswith("限速 8")
     taught = Mark(0, "teacher", "request 0: 127 of 128 tokens agree, not 5")
-    assert mark_words(taught) == "请求 0：127/128 个 token 一致"
+    assert mark_words(taught) == "请求 0：127/128 个 token 一致，除了位置 5"
     assert mark_words(Mark(0, "fault", "No model is loaded.")) == "尚未加载模型。"
     assert mark_words(Mark(0, "user", "No model is loaded.")) == "No model is loaded."
