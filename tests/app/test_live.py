@@ -83,14 +83,15 @@ def test_a_session_that_begins_is_not_drawn_as_one_that_is_over(
         live.control.run_prompt(paused=True)
     assert drawn_in == []
     assert live.refresher.active
-    assert live.refresher.share() == SHARE  # one thread on two cores
-    monkeypatch.setattr(live, "_share", DrawingShare(1))
-    assert live.refresher.share() == CROWDED_SHARE
     qtbot.waitUntil(lambda: live.control.state == "paused")
+    assert live.refresher.share() == 1.0  # nothing computes
     with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
         live.control.stop()
     qtbot.waitUntil(lambda: not live.refresher.active)
     assert drawn_in
+    assert live.refresher.share() == SHARE  # one thread on two cores
+    monkeypatch.setattr(live, "_share", DrawingShare(1))
+    assert live.refresher.share() == CROWDED_SHARE
 
 
 def test_a_teacher_forced_pass_fills_the_panels_that_hold_it_against_the_steps(qtbot: QtBot, live: MainWindow) -> None:

@@ -165,6 +165,7 @@ def test_at_its_end_the_sentence_is_shown_and_nothing_is_to_be_pressed(
 ) -> None:
     with qtbot.waitSignal(window.control.run_ended):
         pick(window, section)
+    qtbot.waitUntil(lambda: window.control.state == "idle")
     note, outcome, session = window.scenarios.note, window.scenarios.outcome, window.shown.session
     assert outcome is not None
     assert session is not None
@@ -172,7 +173,6 @@ def test_at_its_end_the_sentence_is_shown_and_nothing_is_to_be_pressed(
     assert unbroken(outcome.sentence("en")) in note.text.text()
     assert note.below.text() == scenario(section).words["en"].look
     assert not note.question.isVisible()
-    assert window.control.state == "idle"
     assert window.feed.suite_progress is None
     assert window.selection.now.step == (middle_step(session) if section == "2.2" else None)
 
