@@ -55,6 +55,8 @@ class RunControl(QObject):
         self.state: str = feed.now.state
         self.asked = False
         """Whether a run was asked for that has not begun yet."""
+        self._begun = False
+        """Whether a run has begun of which the engine has not told yet whether it is paused."""
         self.server_gone = False
         """Whether the server was gone at the end of the last run: the next run attaches to it anew."""
         panel.switches_flipped.connect(feed.set_switches)
@@ -129,17 +131,17 @@ class RunControl(QObject):
         elif self.state == "paused":
             self._panel.pace.show_pace(self._panel.pace.tokens_per_s)  # no longer step by step
             self._feed.resume()
-        else:
+        elif not self.asked and not self._begun:  # a second press while a run begins starts no other
             self.run_prompt()
 
     def step(self) -> None:
         """Run one step; where no run goes on, the first step of a new one."""
         if not self._feed.tells.pauses:
             return
-        if self.state in ("idle", "stopped"):
-            self.run_prompt(paused=True)
-        else:
+        if self._begun or self.state not in ("idle", "stopped"):
             self._feed.step_once()
+        elif not self.asked:
+            self.run_prompt(paused=True)
 
     def stop(self) -> None:
         """End the run, whose recording is kept, or cancel one that waits for its model."""
@@ -189,7 +191,7 @@ class RunControl(QObject):
 
     @Slot(str)
     def _on_state(self, state: str) -> None:
-        self.state = state
+        self.state, self._begun = state, False
         if state in ("starting", "loading"):
             self.server_gone = False
         self._show_actions()
@@ -206,10 +208,12 @@ class RunControl(QObject):
 
     @Slot(object, str)
     def _on_session_started(self, _session: object, _path: str) -> None:
+        self._begun = True
         self._ask(False)
 
     @Slot(str)
     def _on_run_ended(self, reason: str) -> None:
+        self._begun = False
         self.server_gone = reason == "failed" and self._feed.attached is not None
         self.run_ended.emit()
 
@@ -225,6 +229,7 @@ class RunControl(QObject):
 
     @Slot(str, str, bool)
     def _on_engine_died(self, sentence: str, details: str, again: bool) -> None:
+        self._begun = False
         self._ask(False)  # what waited went with it
         kept = self.tr("What it had recorded until then is kept.") if self._shown.live is not None else ""
         if again and self._feed.attached is not None:

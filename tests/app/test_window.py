@@ -19,6 +19,7 @@ from engine.client.recordings import Recordings
 from engine.core.settings import Probe
 from engine.host import protocol
 from engine.session.file import open_session
+from engine.session.store import Session
 from engine.session.writer import SessionWriter
 from tests.app.conftest import Engines, WindowMaker, loads_sent, switches_sent
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
@@ -98,6 +99,20 @@ def test_step_while_idle_starts_a_paused_run(qtbot: QtBot, window: MainWindow, e
     assert isinstance(start, protocol.Start)
     assert start.paused
     qtbot.waitUntil(lambda: bool(engines.commands(protocol.StepOnce)))
+
+
+def test_presses_while_a_run_begins_start_no_other(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    """The first token of a run may be there before the window has heard that it is paused."""
+    press(window, "Step")
+    window.control.step()  # it is asked for
+    window.control.run_or_pause()
+    window.feed.session_started.emit(Session(), "")
+    window.control.step()  # it has begun, and its state is not told yet
+    window.control.run_or_pause()
+    qtbot.waitUntil(lambda: window.control.state == "paused")
+    qtbot.waitUntil(lambda: len(engines.commands(protocol.StepOnce)) == 2)
+    assert len(engines.commands(protocol.Start)) == 1
+    assert not engines.commands(protocol.Stop)
 
 
 def test_a_switch_is_sent_at_once_and_falls_back_when_it_is_refused(
