@@ -138,9 +138,9 @@ class RunControl(QObject):
         """Run one step; where no run goes on, the first step of a new one."""
         if not self._feed.tells.pauses:
             return
-        if self._begun or self.state not in ("idle", "stopped"):
-            self._feed.step_once()
-        elif not self.asked:
+        if self.asked or self._begun or self.state not in ("idle", "stopped"):
+            self._feed.step_once()  # after the command that starts the run
+        else:
             self.run_prompt(paused=True)
 
     def stop(self) -> None:

@@ -110,7 +110,7 @@ def test_presses_while_a_run_begins_start_no_other(qtbot: QtBot, window: MainWin
     window.control.step()  # it has begun, and its state is not told yet
     window.control.run_or_pause()
     qtbot.waitUntil(lambda: window.control.state == "paused")
-    qtbot.waitUntil(lambda: len(engines.commands(protocol.StepOnce)) == 2)
+    qtbot.waitUntil(lambda: len(engines.commands(protocol.StepOnce)) == 3)
     assert len(engines.commands(protocol.Start)) == 1
     assert not engines.commands(protocol.Stop)
 
