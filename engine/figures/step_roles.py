@@ -63,18 +63,24 @@ class StepRoles:
         step, request, new_from, until = (work[name][part] for name in ("step_id", "request_id", "new_from", "end"))
         real = request >= 0
         step, request, new_from, until = step[real] - first, request[real], new_from[real], until[real]
-        known, which = np.unique(request, return_inverse=True)
+        known = np.unique(request)
+        which = np.searchsorted(known, request)
         lengths = np.array([self.session.requests[one].prompt_tokens for one in known.tolist()], np.int64)
         of_prompt = new_from < np.minimum(until, lengths[which] if len(known) else until)
-        pairs, index = np.unique(np.stack([step, request], axis=1), axis=0, return_inverse=True)
-        prompts = np.zeros(len(pairs), bool)
-        np.logical_or.at(prompts, index.ravel(), of_prompt)
-        carried = np.bincount(pairs[:, 0], minlength=end - first)
-        begun = np.bincount(pairs[prompts, 0], minlength=end - first)
+        keys = step * max(1, len(known)) + which
+        pairs, prompts = keys, of_prompt  # a step and a request of it; nearly always each comes once, in this order
+        if not (keys[1:] > keys[:-1]).all():
+            pairs, index = np.unique(keys, return_inverse=True)
+            prompts = np.zeros(len(pairs), bool)
+            np.logical_or.at(prompts, index.ravel(), of_prompt)
+        of_step, of_request = pairs // max(1, len(known)), pairs % max(1, len(known))
+        carried = np.bincount(of_step, minlength=end - first)
+        begun = np.bincount(of_step[prompts], minlength=end - first)
         role = np.where(begun == 0, DECODE, np.where(begun == carried, PREFILL, MIXED))
         role[steps["kind"][first:end] == TEACHER] = TAUGHT
         walls_ns = steps["end_ns"][first:end] - steps["start_ns"][first:end]
-        for at, one in pairs[prompts & (role[pairs[:, 0]] != TAUGHT)].tolist():
+        counted = prompts & (role[of_step] != TAUGHT)
+        for at, one in zip(of_step[counted].tolist(), known[of_request[counted]].tolist(), strict=True):
             self.prefill_ns[one] = self.prefill_ns.get(one, 0) + int(walls_ns[at])
         self._table.extend_columns({"role": role.astype(np.uint8), "requests": np.maximum(carried, 1)})
         return True
