@@ -119,7 +119,7 @@ class MainWindow(QMainWindow):
             self, self.panels, self._strip_bar, self.shown, self.control, self.scenarios, self.menus, self.jobs,
             preferences,
         )  # fmt: skip
-        self.ahead = PanelsAhead(self.docks, self.control, self)
+        self.ahead = PanelsAhead(self.docks, self.control, self.shown, self)
         self.kept = self._build_note()
         self._parts = DrawnParts(self.shown)
         self._share = DrawingShare()

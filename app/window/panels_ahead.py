@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from app.panels.frame import PanelDock
 from app.window.run_control import RunControl
+from app.window.shown_session import ShownSession
 
 QUIET_MS: Final = 300
 """How long nothing must have happened to the model before the first panel is built."""
@@ -17,15 +18,17 @@ PAUSE_MS: Final = 20
 
 
 class PanelsAhead(QObject):
-    """While the model is loaded and nothing runs, builds the panels that were not shown yet, one after the other.
+    """While the model is loaded and no session is shown, builds the other panels one by one.
 
     A panel is built when it is first drawn, which takes it up to 60 ms; in a run, all drawing keeps to a small share of
     the time, so that the panels of a first run would appear one by one within seconds.
     """
 
-    def __init__(self, docks: Mapping[str, PanelDock], control: RunControl, parent: QObject | None = None) -> None:
+    def __init__(
+        self, docks: Mapping[str, PanelDock], control: RunControl, shown: ShownSession, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._docks, self._control = docks, control
+        self._docks, self._control, self._shown = docks, control, shown
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._build_one)
         control.state_changed.connect(self._on_state)
@@ -49,7 +52,7 @@ class PanelsAhead(QObject):
     @Slot()
     def _build_one(self) -> None:
         dock = next((dock for dock in self._docks.values() if dock.panel is None), None)
-        if dock is None or self._control.asked:
+        if dock is None or self._control.asked or self._shown.session is not None:
             self._timer.stop()
         else:
             dock.build()
