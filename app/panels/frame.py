@@ -134,7 +134,7 @@ class PanelDock(QDockWidget):
             if self._selection_due:
                 self._selection_due = False
                 panel.select(self._context.selection.now)
-            self._has_drawn = self._session is not None and len(self._session.steps) > 0
+            self._has_drawn = self._has_steps
             self._show_what_there_is()
             if not self._unreadable and not panel.is_empty:
                 panel.refresh()
@@ -243,6 +243,10 @@ class PanelDock(QDockWidget):
         return self._session is not None and self._session.serving is not None
 
     @property
+    def _has_steps(self) -> bool:
+        return self._session is not None and len(self._session.steps) > 0
+
+    @property
     def _runs(self) -> bool:
         return self._context.activity is not None and self._context.activity.runs
 
@@ -254,8 +258,7 @@ class PanelDock(QDockWidget):
     def _show_why_empty(self, panel: Panel) -> None:
         """Say what goes on where the shown run has no step yet, else what will appear here."""
         activity = self._context.activity
-        has_steps = self._session is not None and len(self._session.steps) > 0
-        if activity is not None and activity.text and not has_steps:
+        if activity is not None and activity.text and not self._has_steps:
             self._empty.say(activity.text, offers_run=False, share=activity.share)
         elif self._waits_for_its_turn and self._session is not None and not panel.untold_text():
             self._empty.say(self.tr("Running: it appears here in a moment."), offers_run=False)

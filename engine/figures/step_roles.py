@@ -67,13 +67,14 @@ class StepRoles:
         which = np.searchsorted(known, request)
         lengths = np.array([self.session.requests[one].prompt_tokens for one in known.tolist()], np.int64)
         of_prompt = new_from < np.minimum(until, lengths[which] if len(known) else until)
-        keys = step * max(1, len(known)) + which
+        apart = max(1, len(known))
+        keys = step * apart + which
         pairs, prompts = keys, of_prompt  # a step and a request of it; nearly always each comes once, in this order
         if not (keys[1:] > keys[:-1]).all():
             pairs, index = np.unique(keys, return_inverse=True)
             prompts = np.zeros(len(pairs), bool)
             np.logical_or.at(prompts, index.ravel(), of_prompt)
-        of_step, of_request = pairs // max(1, len(known)), pairs % max(1, len(known))
+        of_step, of_request = pairs // apart, pairs % apart
         carried = np.bincount(of_step, minlength=end - first)
         begun = np.bincount(of_step[prompts], minlength=end - first)
         role = np.where(begun == 0, DECODE, np.where(begun == carried, PREFILL, MIXED))
