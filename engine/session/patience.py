@@ -54,6 +54,7 @@ class Watch:
         self.patience = patience
         self.asker: Patience | None = None
         """The Patience of the running query alone, if it has one."""
+        self._ended = False
         self._asks_left = LEAST_ASKS
         self._raised: BaseException | None = None
         self._answers = self._answer()
@@ -66,6 +67,10 @@ class Watch:
     def begin(self, honest_bytes: int) -> None:
         """Begin a new query: allow it the work that a file of `honest_bytes` bytes can need."""
         self._asks_left = LEAST_ASKS + honest_bytes // BYTES_AN_ASK
+
+    def end(self) -> None:
+        """End the running query and every later one, as if given up; safe to call twice and from any thread."""
+        self._ended = True
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -85,7 +90,7 @@ class Watch:
             raise
 
     def _given_up(self) -> bool:
-        return self.patience.over or (self.asker is not None and self.asker.over)
+        return self._ended or self.patience.over or (self.asker is not None and self.asker.over)
 
     def _answer(self) -> Iterator[int]:
         """Yields 1 if SQLite is to stop and 0 if not, once for each call of the progress handler.

@@ -46,6 +46,14 @@ class Queries:
         self._database = database
         self._watch = watch
         self._lock = threading.Lock()
+        self._calling = threading.Lock()
+        """Held while SQLite runs: a connection that another thread closes meanwhile crashes the process."""
+
+    def close(self) -> None:
+        """End the running query, which gives up, and close the database; safe to call twice and from any thread."""
+        self._watch.end()
+        with self._calling:
+            self._database.close()
 
     @property
     def most_rows(self) -> int:
@@ -98,7 +106,7 @@ class Queries:
         target = sqlite3.connect(destination)
         try:
             target.execute("PRAGMA locking_mode = EXCLUSIVE")
-            with self._lock:
+            with self._lock, self._calling:
                 self._database.connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
         finally:
@@ -138,7 +146,7 @@ class Queries:
     def _reading(self) -> Iterator[None]:
         """The context of each call of SQLite: turns its errors into SessionFileError."""
         try:
-            with self._watch.asking():
+            with self._calling, self._watch.asking():
                 yield
         except GivenUpError:
             raise given_up(self._database.path) from None

@@ -30,12 +30,11 @@ class SessionFile:
         self.layers = 0
         """The number of layers of the model, with which blobs are checked; 0 while it is not known."""
         watch = Watch(patience or Patience())
-        self._database = Database(self.path, watch)
-        self._queries = Queries(self._database, watch)
+        self._queries = Queries(Database(self.path, watch), watch)
 
     def close(self) -> None:
-        """Close the file; safe to call twice."""
-        self._database.close()
+        """Close the file; a query that runs is given up first. Safe to call twice and from any thread."""
+        self._queries.close()
 
     def damaged(self, error: Exception) -> SessionFileError:
         """The error for a file whose content makes no sense; `error` says why."""

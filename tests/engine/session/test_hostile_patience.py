@@ -33,15 +33,30 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+class Asked(Patience):
+    """A patience that tells when a query is in the middle of its work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_the_middle = threading.Event()
+        self._times = 0
+
+    @property
+    def over(self) -> bool:
+        self._times += 1
+        if self._times > 20:  # a few of them are asked before the query
+            self.in_the_middle.set()
+        return super().over
+
+
 @pytest.mark.usefixtures("endless")
-def test_a_query_that_would_never_end_ends_when_somebody_gives_up(path: Path) -> None:
-    held = Patience()
+@pytest.mark.parametrize("how", ["given up", "closed"])
+def test_a_query_that_would_never_end_ends_when_somebody_gives_up(path: Path, how: str) -> None:
+    held = Asked()
     file = SessionFile(path, held)
     said: list[str] = []
-    began = threading.Event()
 
     def ask() -> None:
-        began.set()
         try:
             file.query(FOR_EVER)
         except SessionFileError as error:
@@ -49,14 +64,27 @@ def test_a_query_that_would_never_end_ends_when_somebody_gives_up(path: Path) ->
 
     asking = threading.Thread(target=ask)
     asking.start()
-    assert began.wait(10)
-    held.give_up()
+    assert held.in_the_middle.wait(10)
+    if how == "given up":
+        held.give_up()
+    else:
+        file.close()  # SQLite would crash the process, if it closed under the query
     asking.join(10)
     assert not asking.is_alive()
     assert said == [f"Reading {path} was given up."]
     with pytest.raises(SessionFileError, match="was given up"):
         file.query("SELECT 1")
     file.close()
+
+
+def test_a_file_is_closed_while_rows_of_it_are_left(path: Path) -> None:
+    file = SessionFile(path)
+    rows = file.columns("steps", ())
+    next(rows)
+    file.close()  # does not wait for rows that nobody fetches
+    rows.close()
+    with pytest.raises(SessionFileError, match="was given up"):
+        file.query("SELECT 1")
 
 
 def test_whoever_gave_up_before_opens_nothing(path: Path) -> None:
