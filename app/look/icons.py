@@ -17,11 +17,7 @@ SIZES: Final = (16, 24, 32, 48)
 def icon(name: str, colour: str | None = None) -> QIcon:
     """The icon of this name in this colour (None: the theme's text colour); muted where it is disabled."""
     colours = theme()
-    result = QIcon()
-    for size in SIZES:
-        result.addPixmap(picture(name, colour or colours.text, size))
-        result.addPixmap(picture(name, colours.muted, size), QIcon.Mode.Disabled)
-    return result
+    return _icon(name, colour or colours.text, colours.muted)
 
 
 def application_icon() -> QIcon:
@@ -42,6 +38,16 @@ def picture(name: str, colour: str, size: int) -> QPixmap:
     with painting(pixmap) as painter:
         renderer.render(painter, QRectF(0, 0, size, size))
     return pixmap
+
+
+@lru_cache(maxsize=512)
+def _icon(name: str, colour: str, muted: str) -> QIcon:
+    """Kept: a window has most of its icons many times, and each is eight pictures."""
+    result = QIcon()
+    for size in SIZES:
+        result.addPixmap(picture(name, colour, size))
+        result.addPixmap(picture(name, muted, size), QIcon.Mode.Disabled)
+    return result
 
 
 @lru_cache

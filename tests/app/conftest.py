@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject, QSettings, QTimer
+from PySide6.QtCore import QEvent, QObject, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -169,6 +169,21 @@ def engines() -> Engines:
     return Engines()
 
 
+@pytest.fixture(autouse=True)
+def no_widget_left_behind() -> Iterator[None]:
+    """Delete the widgets that a test leaves: a change of theme or font would go to all of them in every later test.
+
+    Those of our own classes only: Qt deletes a menu or a tip itself, and to delete such a one twice crashes.
+    """
+    yield
+    if QApplication.instance() is None:
+        return
+    for widget in QApplication.topLevelWidgets():
+        if widget.parent() is None and type(widget).__module__.startswith("app."):
+            widget.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
 WindowMaker = Callable[[Feed], MainWindow]
 
 
@@ -189,7 +204,7 @@ def make(qtbot: QtBot, preferences: Preferences) -> Iterator[WindowMaker]:
     for window in made:
         window.close()
         window.deleteLater()
-    QApplication.sendPostedEvents(None, 52)  # DeferredDelete
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     assert not [timer for timer in _timers() if timer.isActive()], "a timer was left running"
 
 
