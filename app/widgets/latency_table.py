@@ -102,7 +102,8 @@ class LatencyTable(ThemedTable):
         if written:  # but for the reference's, all columns have one width
             widest = max((width for name, width in needed.items() if name != "reference"), default=0)
             needed = {name: width if name == "reference" else widest for name, width in needed.items()}
-        return self.sizeHintForColumn(0) + sum(needed.values())
+        names = max(self.sizeHintForColumn(0), self.horizontalHeader().sectionSizeHint(0))
+        return names + sum(needed.values())
 
     def _lengths(self) -> list[int]:
         """The length of each text: a table whose texts are as long as before needs the same width."""

@@ -215,10 +215,15 @@ def test_figures_and_rows(qtbot: QtBot) -> None:
     assert panel.figures() == ""
 
 
+@pytest.mark.parametrize("head", ["A token's time", "A token's time, by part"])
 @pytest.mark.parametrize("width", [320, 420, 450, 560, 900])
 @pytest.mark.parametrize("height", [220, 290, 700])
-def test_no_number_of_the_table_is_cut(qtbot: QtBot, width: int, height: int) -> None:
+def test_no_number_of_the_table_is_cut(qtbot: QtBot, width: int, height: int, head: str) -> None:
+    """Nor where the head of the names is wider than they are, as in Chinese."""
     panel = latency_panel(qtbot, synthetic_session(64), 1100, 640)
+    names = panel.table.horizontalHeaderItem(0)
+    assert names is not None
+    names.setText(head)
     panel.show()
     qtbot.waitExposed(panel)
     panel.resize(width, height)
