@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyqtgraph.Qt.internals import PrimitiveArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QPainter, QPen, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QColor, QFontMetrics, QFontMetricsF, QKeyEvent, QPainter, QPen, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
@@ -220,13 +220,20 @@ class StackChart(AxisChart[int]):
         if self.scale.log:
             parts[0] = self.tr("Time by part, logarithmic")
             parts.append(self.tr("each part has its share of its bar"))
-        if self.scale.cut:
-            cut = self.tr("▲ {n} cut, up to {time}")
-            parts.insert(0, cut.format(n=count(self.scale.cut), time=seconds(self.scale.highest / 1e6)))
         room = self.width() - 4 * GRID - self.log_button.width()
+        if self.scale.cut:
+            parts.insert(0, self._cut_note(painter.fontMetrics(), room))
         text = first_parts(SEPARATOR.join(parts), painter.fontMetrics(), room)
         painter.setPen(QColor(theme().muted))
         painter.drawText(QRectF(3 * GRID, 0, self.width(), 5 * GRID), Qt.AlignmentFlag.AlignLeft, text)
+
+    def _cut_note(self, metrics: QFontMetrics, room: int) -> str:
+        """How many bars are cut and, where `room` pixels are enough for that, too, how high the highest is."""
+        cut = self.tr("▲ {n} cut, up to {time}")
+        whole = cut.format(n=count(self.scale.cut), time=seconds(self.scale.highest / 1e6))
+        if metrics.horizontalAdvance(whole) <= room:
+            return whole
+        return self.tr("▲ {n} cut").format(n=count(self.scale.cut))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -5475,6 +5475,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <source>▲ {n} cut, up to {time}</source>
         <translation>▲ 截去 {n} 个，最高 {time}</translation>
     </message>
+    <message>
+        <source>▲ {n} cut</source>
+        <translation>▲ 截去 {n} 个</translation>
+    </message>
 </context>
 <context>
     <name>StartPage</name>

@@ -158,7 +158,7 @@ LATENCY: Final[Texts] = {
         "Step {=step}: {of(step).wall_s|seconds} ● measured",
         *(f"{shown}: {{of(step).groups_s.{part}|seconds}}" for shown, part in PARTS.items() if part != "total"),
     ),
-    "StackChart._draw_note": ("?▲ {=cut} cut, up to {[of(step).wall_s for step in steps]|seconds}",),
+    "StackChart._draw_note": ("?▲ {=cut} cut", "?▲ {=cut} cut, up to {[of(step).wall_s for step in steps]|seconds}",),
     "StackChart._draw_lines": ("p50", "p99"),
     "tip LatencyHistogram": ("{bins|plain}",),
 }  # fmt: skip

@@ -19,6 +19,7 @@ from engine.figures.metrics import summarise
 from engine.session import schema
 from engine.session.schema import GROUPS, PHASES
 from engine.session.store import Session
+from tests.app.figures.shown import listening
 from tests.app.panels.acting import shown
 from tests.app.panels.sessions import decode_run
 from tests.engine.figures.test_latency import small_session
@@ -159,6 +160,12 @@ def test_one_far_outlier_is_cut_and_said(qtbot: QtBot) -> None:
     panel.grab()
     assert (panel.chart.scale.cut, panel.chart.scale.highest) == (1, pytest.approx(500_000))
     assert panel.chart.scale.top < 10_000
+    for width, said in ((600, "▲ 1 cut, up to 500\u2009ms"), (150, "▲ 1 cut")):
+        panel.chart.resize(width, 200)
+        with listening() as heard:
+            panel.chart.grab()
+        [note] = [one.text for one in heard.painted if "▲" in one.text]
+        assert note == said or note.startswith(said + " ·")
     panel.chart.log_button.click()
     panel.grab()
     assert panel.chart.scale.cut == 0
