@@ -189,12 +189,20 @@ def measured_with(session: Session | None) -> tuple[int, int] | None:
     return (int(tokens), repeats) if repeats and tokens is not None else None
 
 
-def lines_of(pairs: Sequence[PairFigures], say: Translate = english, missing: str = NOT_MEASURED) -> list[Line]:
+def lines_of(
+    pairs: Sequence[PairFigures],
+    say: Translate = english,
+    missing: str = NOT_MEASURED,
+    say_reason: Translate = english,
+) -> list[Line]:
     """The rows of the table; why a pair cannot run is said once, not again for what else its runs are measured for.
 
-    `missing` stands where nothing was measured; NOT_YET while a measurement goes on.
+    `missing` stands where nothing was measured; NOT_YET while a measurement goes on. `say_reason` translates what the
+    engine says.
     """
-    return [Line(pair, _cells(pair, say, missing)) for pair in pairs if not (pair.improvement.runs and pair.reason)]
+    shown = [pair for pair in pairs if not (pair.improvement.runs and pair.reason)]
+    whys = [say(CANNOT).format(reason=say_reason(pair.reason)) if pair.reason else say(missing) for pair in shown]
+    return [Line(pair, _cells(pair, say, why)) for pair, why in zip(shown, whys, strict=True)]
 
 
 def claim_text(improvement: Improvement) -> str:
@@ -253,12 +261,12 @@ def side_text(improvement: Improvement, side: SideFigures, say: Translate = engl
     return f"{shown} ({low}–{high})"
 
 
-def _cells(pair: PairFigures, say: Translate, missing: str) -> tuple[str, ...]:
+def _cells(pair: PairFigures, say: Translate, why: str) -> tuple[str, ...]:
+    """The texts of a row; `why` stands in the place of its figures where it has none."""
     one = pair.improvement
     name, measure = say(NAMES[one.key][0]), say(MEASURES[one.measure])
     load = NOT_APPLICABLE if pair.load is None else load_text(pair.load, say)
     if pair.off is None or pair.on is None:
-        why = say(CANNOT).format(reason=pair.reason) if pair.reason else say(missing)
         return (name, measure, load, why, "", NOT_APPLICABLE, claim_text(one), NOT_APPLICABLE)
     factor = pair.factor
     return (

@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
+from app.core.engine_sentences import in_window_language
 from app.core.selection import Selected
 from app.look.theme import PANEL_PADDING, ROW_GAP
 from app.look.units import count, significant
@@ -148,7 +149,7 @@ class BeforeAfterPanel(Panel):
             return
         self._seen = seen
         pairs = pairs_of(session, control.unavailable)
-        self._lines = lines_of(pairs, say, NOT_MEASURED if progress is None else NOT_YET)
+        self._lines = lines_of(pairs, say, NOT_MEASURED if progress is None else NOT_YET, in_window_language)
         heads = [(say(name), say(definition)) for name, definition in HEADS]
         self.table.show_rows(heads, [self._row(line) for line in self._lines])
         self.table.show_columns(frozenset({MEASURE, RAN, SAME_TOKENS}) if self._narrow else frozenset())

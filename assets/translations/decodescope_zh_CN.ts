@@ -6708,7 +6708,7 @@ A double click shows one layer.</source>
     </message>
     <message>
         <source>Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”).</source>
-        <translation>未提供：需要 vLLM 内的记录器（见 README 的“vLLM and other servers”）。</translation>
+        <translation>未提供：需要 vLLM 内的记录器（见 README.zh.md 的“vLLM 与其他服务器”）。</translation>
     </message>
     <message>
         <source>Not asked for: attach with --logprobs N.</source>

@@ -67,6 +67,22 @@ def test_every_sentence_of_the_engine_is_in_the_table() -> None:
     assert missing == {}
 
 
+def test_every_reason_that_a_sentence_ends_in_is_in_the_table() -> None:
+    """Such as "A step cannot be compiled here: {reason}."."""
+    found = {
+        text
+        for path in ("engine/graphs/compiled.py", "kernels/cpu/step.py")
+        for function in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef) and function.name == "unavailable"
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and node.value is not None
+        for text in map(form, (node.value.body if isinstance(node.value, ast.IfExp) else node.value,))
+        if text
+    }
+    assert len(found) == 3
+    assert found <= TABLE.keys()
+
+
 def test_a_translation_has_each_field_once() -> None:
     for english, chinese in TABLE.items():
         fields, places = english.count("{}"), re.findall(r"\{(\d*)\}", chinese)
