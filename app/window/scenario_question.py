@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.look.theme import GRID, ROW_GAP
@@ -32,7 +33,6 @@ class ScenarioQuestion(QWidget):
         self.number.setDecimals(1)
         self.number.setSuffix("×")
         self.number.setMinimumWidth(FIELD_WIDTH)
-        self.number.editingFinished.connect(self._on_entered)
         self.choices: Segments | None = None
         self.run_button, self.skip_button = QPushButton(), QPushButton()
         self.run_button.setObjectName("primary")
@@ -92,10 +92,14 @@ class ScenarioQuestion(QWidget):
         """Its height in pixels at this width."""
         return self.words.heightForWidth(width) + GRID + self.run_button.sizeHint().height()
 
-    def _on_entered(self) -> None:
-        """Return in the field runs; leaving the field does not."""
-        if self.number.hasFocus():
-            self._answer()
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Return runs, whatever part of the answer has the keyboard."""
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+        elif self.skip_button.hasFocus():
+            self.skip_button.click()
+        else:
+            self.run_button.click()
 
     def _answer(self) -> None:
         self.answered.emit(self.number.value() if self.choices is None else self.choices.value)

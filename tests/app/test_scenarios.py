@@ -232,7 +232,7 @@ def test_a_choice_is_one_of_several(qtbot: QtBot, window: MainWindow, engines: E
     asked.choices.buttons["paged"].click()
     engines.now.steps = 5
     with qtbot.waitSignal(window.control.run_ended, timeout=20_000):
-        qtbot.mouseClick(asked.run_button, Qt.MouseButton.LeftButton)
+        qtbot.keyClick(asked.choices.buttons["paged"], Qt.Key.Key_Return)
     assert len(engines.commands(protocol.Start)) > 30
     assert window.scenarios.note.text.text().startswith("You said Paging; measured most: ")
 
@@ -245,9 +245,14 @@ def test_it_runs_without_a_prediction_by_its_button_and_by_run(
         qtbot.mouseClick(window.scenarios.note.question.skip_button, Qt.MouseButton.LeftButton)
     assert "You said" not in window.scenarios.note.text.text()
     pick(window, "4")
+    window.scenarios.note.question.skip_button.setFocus()
+    with qtbot.waitSignal(window.control.run_ended):
+        qtbot.keyClick(window.scenarios.note.question.skip_button, Qt.Key.Key_Return)
+    assert "You said" not in window.scenarios.note.text.text()
+    pick(window, "4")
     with qtbot.waitSignal(window.control.run_ended):
         window.menus.actions["run"].trigger()
-    assert [one.run.teacher_pass for one in engines.commands(protocol.Start)] == [True, True]  # type: ignore[union-attr]
+    assert [one.run.teacher_pass for one in engines.commands(protocol.Start)] == 3 * [True]  # type: ignore[union-attr]
     assert window.scenarios.outcome is not None
 
 
