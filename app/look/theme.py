@@ -137,6 +137,8 @@ def style_sheet(colours: Theme) -> str:
     """The few style rules that a palette cannot express."""
     hover = colours.line
     check = (ICONS / f"check-{colours.name}.svg").as_posix()
+    accent = QColor(colours.accent)
+    under_text = f"rgba({accent.red()}, {accent.green()}, {accent.blue()}, 35%)"  # a bar that has its text on it
     return f"""
     QToolTip {{ color: {colours.text}; background: {colours.panel}; border: 1px solid {colours.line}; padding: 4px; }}
     QMainWindow::separator {{ background: {colours.window}; width: {GRID}px; height: {GRID}px; }}
@@ -192,6 +194,7 @@ def style_sheet(colours: Theme) -> str:
     QProgressBar {{ border: 1px solid {colours.line}; border-radius: 4px; background: {colours.panel};
                     text-align: center; }}
     QProgressBar::chunk {{ background: {colours.accent}; border-radius: 3px; }}
+    QProgressBar[textVisible="true"]::chunk {{ background: {under_text}; }}
     """
 
 

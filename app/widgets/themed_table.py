@@ -123,6 +123,8 @@ class CellTable(ThemedTable):
                 for column, cell in enumerate(cells):
                     if column >= len(known) or known[column] != cell:
                         self._write(row, column, cell)
+                    if cell.span > 1 and self.columnSpan(row, column) != cell.span:
+                        self.setSpan(row, column, 1, cell.span)
         if self._written != self._rows:
             self._written = [list(cells) for cells in self._rows]
             model.dataChanged.emit(model.index(0, 0), model.index(self.rowCount() - 1, self.columnCount() - 1))
@@ -138,8 +140,6 @@ class CellTable(ThemedTable):
         item.setFont(ui_font(bold=cell.bold))
         item.setForeground(QColor(theme().muted if cell.muted else theme().text))
         item.setIcon(swatch_icon(cell.swatch) if cell.swatch else QIcon())
-        if cell.span > 1 and self.columnSpan(row, column) != cell.span:
-            self.setSpan(row, column, 1, cell.span)
 
 
 def table_rules(item_padding: str, head_padding: str) -> str:

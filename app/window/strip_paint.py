@@ -131,17 +131,16 @@ def draw_switches(painter: QPainter, scene: StripScene) -> list[tuple[float, flo
     """A line for each change of the switches, with what changed where there is room; (left, right) of each text."""
     colours, plot = theme(), scene.plot
     metrics = QFontMetricsF(painter.font())
+    marks = [(scene.x(step), text) for step, text in switch_marks(scene.session) if scene.first <= step < scene.end]
+    painter.setPen(QPen(QColor(colours.warn), 1, Qt.PenStyle.DashLine))
+    for x, _ in marks:
+        painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
+    painter.setPen(QColor(colours.warn))
     free_from = plot.left()
     taken = []
-    for step, text in switch_marks(scene.session):
-        if not scene.first <= step < scene.end:
-            continue
-        x = scene.x(step)
-        painter.setPen(QPen(QColor(colours.warn), 1, Qt.PenStyle.DashLine))
-        painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
+    for x, text in marks:  # after all lines, none of which may cross a text
         width = metrics.horizontalAdvance(text)
         if x >= free_from and x + width + GRID < plot.right():
-            painter.setPen(QColor(colours.warn))
             painter.fillRect(QRectF(x + 2, plot.top(), width + 4, metrics.height()), QColor(colours.panel))
             painter.drawText(QPointF(x + 4, plot.top() + metrics.ascent()), text)
             free_from = x + width + ROW_GAP

@@ -139,6 +139,19 @@ def test_marks_say_a_switch_as_it_is_typed() -> None:
     assert switch_marks(session) == [(1, "graphs=on, kv_memory=no limit")]
 
 
+def test_no_line_of_a_switch_crosses_the_text_of_another(strip: StepStrip) -> None:
+    session = synthetic_session(100, attention_rows=0)
+    values = ({"kv": "contiguous"}, {"kv": "none"}, {"kv": "contiguous"}, {"kv": "none"})
+    session.apply([schema.ConfigChanged(i, (0, 20, 23, 60)[i], json.dumps(one)) for i, one in enumerate(values)])
+    strip.show_session(session)
+    picture, top = strip.grab().toImage(), round(strip.plot_box().top())
+    crossed = [
+        QColor(theme().warn).name() in {picture.pixelColor(round(strip.x_of(step)) + dx, top).name() for dx in (-1, 0)}
+        for step in (20, 23, 60)
+    ]
+    assert crossed == [True, False, True]
+
+
 def test_a_hundred_thousand_steps_are_drawn_as_soon_as_as_many_as_fit(qtbot: QtBot) -> None:
     """What is drawn is one bar a column of pixels, however many steps it stands for; both are drawn in turn."""
     strips = []

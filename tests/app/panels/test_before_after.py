@@ -109,6 +109,8 @@ def test_a_reason_takes_two_columns_and_gives_them_back(qtbot: QtBot, qtlog: Any
     panel.show_session(measured())
     assert panel.table.columnSpan(KV, OFF) == 1
     assert panel.table.columnSpan(GRAPHS, OFF) == 2
+    panel.show_session(measured(4))  # other figures, the same reason
+    assert panel.table.columnSpan(GRAPHS, OFF) == 2
     panel.restyle()
     assert [record.message for record in qtlog.records if "span" in record.message] == []
 
