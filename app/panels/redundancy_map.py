@@ -18,6 +18,7 @@ from app.models.ticks import round_ticks
 from app.widgets.hover import HoverWidget
 from app.widgets.legend import draw_legend, legend_places, legend_rows
 from app.widgets.line_chart import GUTTER, Note
+from app.widgets.marked_lines import draw_marked_lines
 from app.widgets.painted import caption_height, draw_turned
 from app.widgets.textures import borders, draw_swatch, texture_pixels
 
@@ -114,8 +115,8 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
             self._draw_cells(painter, box)
             self._draw_axes(painter, box)
             self._draw_notes(painter, box)
-            self._draw_caption(painter, box)
             self._draw_selected(painter, box)
+            self._draw_caption(painter, box)
 
     def _draw_cells(self, painter: QPainter, box: QRectF) -> None:
         assert self.map is not None
@@ -183,23 +184,9 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
         painter.restore()
 
     def _draw_notes(self, painter: QPainter, box: QRectF) -> None:
-        colours = theme()
-        metrics = QFontMetricsF(painter.font())
         first, steps, _ = self._extent()
-        edge = -1.0
-        for note in self.notes:
-            x = round(box.left() + (note.x - first) / steps * box.width())
-            if not box.left() <= x <= box.right():
-                continue
-            painter.setPen(QPen(QColor(colours.warn), 1, Qt.PenStyle.DashLine))
-            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
-            width = metrics.horizontalAdvance(note.label)
-            left = x + GRID if x + GRID + width <= box.right() else max(x - GRID - width, box.left() + GRID)
-            if left < edge:
-                continue
-            painter.fillRect(QRectF(left - 2, box.top(), width + 4, metrics.height()), QColor(colours.panel))
-            painter.drawText(QPointF(left, box.top() + metrics.ascent()), note.label)
-            edge = left + width + GRID
+        marked = [(box.left() + (note.x - first) / steps * box.width(), note.label) for note in self.notes]
+        draw_marked_lines(painter, box, marked, theme().warn, theme().warn, box.right())
 
     def _draw_caption(self, painter: QPainter, box: QRectF) -> None:
         if not self.caption:

@@ -18,6 +18,7 @@ from app.models.ticks import log_ticks
 from app.widgets.focus import claims_key, frame_focus
 from app.widgets.hover import HoverWidget
 from app.widgets.line_chart import GUTTER
+from app.widgets.marked_lines import draw_marked_lines
 from app.widgets.painted import caption_height
 
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_N,
@@ -180,23 +181,11 @@ class LatencyHistogram(HoverWidget[int]):
             painter.fillRect(QRectF(start, box.top(), max(1.0, end - start), box.height()), shade)
 
     def _draw_lines(self, painter: QPainter, box: QRectF) -> None:
-        colours, metrics = theme(), painter.fontMetrics()
         lines = list(self.lines)
         if self.fence_us is not None:
             lines.append((self.fence_us, self.tr("outliers from here")))
-        edge = -1.0
-        for value, label in sorted(lines):
-            x = round(self.x_of(value))
-            if not box.left() <= x <= box.right():
-                continue
-            painter.setPen(QPen(QColor(colours.text), 1, Qt.PenStyle.DashLine))
-            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
-            width = metrics.horizontalAdvance(label)
-            left = x + GRID if x + GRID + width <= self.width() else x - GRID - width
-            if left >= edge:
-                painter.setPen(QColor(colours.muted))
-                painter.drawText(QPointF(left, box.top() + metrics.ascent()), label)
-                edge = left + width + GRID
+        marked = [(self.x_of(value), label) for value, label in sorted(lines)]
+        draw_marked_lines(painter, box, marked, theme().text, theme().muted, self.width())
 
     # --- pointer and keys -------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.models.ticks import binary_ticks, round_ticks, short_number
 from app.widgets.hover import HoverWidget
+from app.widgets.marked_lines import draw_marked_lines
 from app.widgets.painted import caption_height, draw_whole
 from app.widgets.whole_figures import whole_figures
 from app.widgets.whole_parts import first_parts
@@ -188,19 +189,8 @@ class LineChart(HoverWidget[float]):
             painter.fillRect(QRectF(points[0].x() - 1, points[0].y() - 1, 3, 3), QColor(line.colour))
 
     def _draw_notes(self, painter: QPainter, box: QRectF) -> None:
-        colours = theme()
-        edge = -1.0
-        for note in self.notes:
-            x = round(self._to_x(note.x, box))
-            if not box.left() <= x <= box.right():
-                continue
-            painter.setPen(QPen(QColor(colours.warn), 1, Qt.PenStyle.DashLine))
-            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
-            width = painter.fontMetrics().horizontalAdvance(note.label)
-            left = x + GRID if x + GRID + width <= box.right() else max(x - GRID - width, box.left() + GRID)
-            if left >= edge:
-                painter.drawText(QPointF(left, box.top() + painter.fontMetrics().ascent()), note.label)
-                edge = left + width + GRID
+        marked = [(self._to_x(note.x, box), note.label) for note in self.notes]
+        draw_marked_lines(painter, box, marked, theme().warn, theme().warn, box.right())
 
     def _draw_labels(self, painter: QPainter, box: QRectF) -> None:
         """Draw the labels at the right ends of the lines, moved apart so that none covers another."""

@@ -33,8 +33,11 @@ from shiboken6 import isValid
 
 from app.look.units import THIN_SPACE
 from app.panels.base import Panel
+from app.widgets.marked_lines import draw_marked_lines
 from app.widgets.painted import draw_whole
 
+HELPERS: Final = frozenset({draw_whole.__code__, draw_marked_lines.__code__})
+"""Functions that paint a text for the method that calls them."""
 LABELS: Final = frozenset({"ThemedLabel.paintEvent", "ElidedLabel.paintEvent"})
 """Labels that paint their own text shortened; the whole of it is read from the label."""
 ROWS: Final = frozenset({"LayerBars._draw_row", "BarList.paint"})
@@ -80,7 +83,7 @@ def listening() -> Iterator[Listener]:
 
     def draw_text(painter: QPainter, *arguments: Any) -> Any:
         text = next(one for one in reversed(arguments) if isinstance(one, str))
-        frame = sys._getframe(2 if sys._getframe(1).f_code is draw_whole.__code__ else 1)  # who has something to say
+        frame = sys._getframe(2 if sys._getframe(1).f_code in HELPERS else 1)  # who has something to say
         x, y = _place(arguments[0])
         at = painter.transform().map(QPointF(x, y))
         heard.painted.append(_Painted(_method(frame), id(frame.f_locals.get("self")), at.x(), at.y(), text))
