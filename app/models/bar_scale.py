@@ -14,7 +14,9 @@ from app.models.ticks import log_ticks, round_ticks
 USUAL: Final = 0.95
 """Quantile of the bars that keep their height in any case."""
 TOGETHER: Final = 3
-"""So many neighbouring bars are no outlier: a time that all of them reach keeps its height, however few they are."""
+"""So many neighbouring bars are no outlier: a time that all of them reach keeps its height."""
+SEEN: Final = 0.01
+"""Of very many bars, the share that must stand together: three of a thousand would flatten all others."""
 FAR: Final = 3.0
 """A bar is an outlier where it is above this many times what keeps its height."""
 ROOM: Final = 1.25
@@ -71,8 +73,9 @@ def bar_scale(values: NDArray[np.float64] | NDArray[np.int64], log: bool, margin
         bottom = 10.0 ** math.floor(math.log10(lowest) - 1e-9)
         return BarScale(bottom, margin * highest, 0, highest, True)
     kept = highest
-    if len(values) > TOGETHER:
-        together = np.lib.stride_tricks.sliding_window_view(values, TOGETHER).min(axis=1)
+    run = max(TOGETHER, int(SEEN * len(values)))
+    if len(values) > run:
+        together = np.lib.stride_tricks.sliding_window_view(values, run).min(axis=1)
         kept = max(float(np.quantile(values, USUAL)), float(together.max()))
     if not 0 < FAR * kept < highest:
         return BarScale(0.0, margin * highest, 0, highest, False)

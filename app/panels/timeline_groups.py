@@ -51,7 +51,8 @@ def draw_note(painter: QPainter, scene: Scene, box: QRectF, words: str) -> None:
     painter.setPen(QColor(scene.colours.muted))
     metrics = QFontMetricsF(painter.font())
     shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, scene.width)
-    area = QRectF(scene.left, box.top(), scene.width, box.height())
+    area = QRectF(scene.left, box.top(), metrics.horizontalAdvance(shown) + GRID, box.height())
+    painter.fillRect(area, QColor(scene.colours.panel))
     painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip, shown)
 
 

@@ -187,16 +187,16 @@ def _draw_stack(painter: QPainter, ns: NDArray[np.float64], area: QRectF, colour
         bottom -= height
 
 
-def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str) -> None:
-    """Draw the busy share of the device in each step as a bar from the bottom, divided into phases.
-
-    If the device does not report it, write the sentence `not_reported`.
-    """
+def draw_not_reported(painter: QPainter, scene: Scene, box: QRectF, words: str) -> None:
+    """Write why the lane of the device is empty."""
     painter.setFont(ui_font(CAPTION_SCALE))
-    if not scene.model.device_reported:
-        painter.setPen(QColor(scene.colours.muted))
-        text_in(painter, box, not_reported, scene.colours.window)
-        return
+    painter.setPen(QColor(scene.colours.muted))
+    text_in(painter, box, words, scene.colours.window)
+
+
+def draw_device(painter: QPainter, scene: Scene, box: QRectF) -> None:
+    """Draw the busy share of the device in each step as a bar from the bottom, divided into phases."""
+    painter.setFont(ui_font(CAPTION_SCALE))
     colours = {band: QColor(scene.colours.groups[band]) for band in BANDS}
     if scene.dense:
         shares = scene.model.device_band_columns(scene.axis, scene.edges())

@@ -21,6 +21,7 @@ from app.panels.timeline_paint import (
     draw_axis,
     draw_device,
     draw_host,
+    draw_not_reported,
     draw_range,
     draw_step,
 )
@@ -37,7 +38,7 @@ LABEL_WIDTH: Final = GUTTER - 3 * GRID
 def draw_timeline(
     painter: QPainter, scene: Scene, lanes: Lanes, shown: RequestLanes, selected: Selected, scrolled: int
 ) -> None:
-    """Draw all lanes from the axis down, over them the selection, pauses and marks.
+    """Draw all lanes from the axis down, over them selection, pauses and marks, and then texts that these may cross.
 
     The rows of requests are scrolled by `scrolled` pixels.
     """
@@ -48,8 +49,6 @@ def draw_timeline(
     draw_axis(painter, scene, lanes.axis, bottom)
     painter.restore()
     _draw_steps(painter, scene, lanes, plot, selected)
-    if lanes.note.height():
-        draw_note(painter, scene, lanes.note, note_words(shown, lanes, scrolled))
     painter.save()
     painter.setClipRect(lanes.requests)
     for row in shown.rows:
@@ -68,7 +67,11 @@ def draw_timeline(
         draw_step(painter, scene, selected.step, lanes.host)
     draw_pauses(painter, scene, lanes.host.top(), bottom)
     draw_marks(painter, scene, lanes.marks, bottom)
+    if scene.model.stepped and not scene.model.device_reported:
+        draw_not_reported(painter, scene, lanes.device.intersected(plot), _no_device_time(scene))
     painter.setClipping(False)
+    if lanes.note.height():
+        draw_note(painter, scene, lanes.note, note_words(shown, lanes, scrolled))
 
 
 def _draw_steps(painter: QPainter, scene: Scene, lanes: Lanes, plot: QRectF, selected: Selected) -> None:
@@ -95,7 +98,8 @@ def _draw_steps(painter: QPainter, scene: Scene, lanes: Lanes, plot: QRectF, sel
         draw_host(painter, scene, lanes.host, translate("TimelineCanvas", "idle {}"))
         if lanes.layers.height():
             draw_layers(painter, scene, lanes.layers, selected)
-        draw_device(painter, scene, lanes.device.intersected(plot), _no_device_time(scene))
+        if scene.model.device_reported:
+            draw_device(painter, scene, lanes.device.intersected(plot))
     else:
         draw_no_steps(painter, scene, lanes.host.intersected(plot))
     if scene.model.speculates:

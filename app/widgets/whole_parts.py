@@ -8,18 +8,23 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.widgets.elided_label import ElidedLabel
-from app.widgets.whole_figures import whole_figures
+from app.widgets.whole_figures import FIGURE, whole_figures
 
 SEPARATOR: Final = " · "
 
 
 def first_parts(text: str, metrics: QFontMetrics, width: int) -> str:
-    """As many of the first parts as fit into `width` pixels; the first part elided if not even that fits."""
+    """As many of the first parts as fit into `width` pixels.
+
+    If not even the first part fits, it is elided; nothing is shown where that would leave words without their figure.
+    """
     shown = text
     while metrics.horizontalAdvance(shown) > width:
-        shown, separator, _ = shown.rpartition(SEPARATOR)
+        fewer, separator, _ = shown.rpartition(SEPARATOR)
         if not separator:
-            return whole_figures(text.partition(SEPARATOR)[0], metrics, width)
+            elided = whole_figures(shown, metrics, width)
+            return elided if FIGURE.search(elided) or not FIGURE.search(shown) else ""
+        shown = fewer
     return shown
 
 

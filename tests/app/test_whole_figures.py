@@ -32,6 +32,13 @@ def test_no_width_cuts_a_figure(qtbot: QtBot, text: str) -> None:
     assert whole_figures(text, metrics, metrics.horizontalAdvance(text)) == text
 
 
+def test_no_word_is_left_without_its_figure(qtbot: QtBot) -> None:
+    metrics = QFontMetrics(ui_font())
+    text = f"all 68{THIN_SPACE}970 steps · 419{THIN_SPACE}600 tokens"
+    assert first_parts(text, metrics, metrics.horizontalAdvance("all 68…")) == ""
+    assert first_parts("nothing to see", metrics, metrics.horizontalAdvance("nothing t")).startswith("nothing"[:6])
+
+
 def test_words_are_elided_as_ever(qtbot: QtBot) -> None:
     metrics = QFontMetrics(ui_font())
     width = metrics.horizontalAdvance("nothing to se")

@@ -22,6 +22,15 @@ def test_a_lasting_effect_is_never_cut_however_short_it_is() -> None:
     assert (scale.top, scale.cut) == (80.0, 0)
 
 
+def test_a_moment_of_a_long_run_does_not_flatten_all_the_rest() -> None:
+    """`kv=none` for 150 of 70 000 steps: three columns of the strip."""
+    values = np.full(1400, 4.0)
+    values[600:603] = 770.0
+    assert bar_scale(values, log=False).cut == 3
+    values[600:614] = 770.0
+    assert bar_scale(values, log=False).cut == 0
+
+
 def test_lonely_outliers_are_cut_counted_and_their_height_is_known() -> None:
     values = np.full(300, 2.0)
     values[[10, 50, 51]] = 70.0, 500.0, 90.0
