@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QObject, QSettings, QTimer
+from PySide6.QtCore import QEvent, QObject, QSettings, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -182,6 +182,7 @@ def no_widget_left_behind() -> Iterator[None]:
         if widget.parent() is None and type(widget).__module__.startswith("app."):
             widget.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert QApplication.mouseButtons() == Qt.MouseButton.NoButton, "a later test would find a button pressed"
 
 
 WindowMaker = Callable[[Feed], MainWindow]
