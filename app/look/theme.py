@@ -149,7 +149,7 @@ def style_sheet(colours: Theme) -> str:
     QStatusBar::item {{ border: none; }}
     QMenuBar {{ border-bottom: 1px solid {colours.line}; padding: 2px; }}
     QToolBar {{ border: none; padding: 0; spacing: 0; }}
-    QTabBar {{ qproperty-drawBase: 0; }}
+    QTabBar {{ qproperty-drawBase: 0; qproperty-elideMode: ElideNone; qproperty-usesScrollButtons: true; }}
     QTabBar::tab {{ color: {colours.muted}; background: {colours.window}; border: none; padding: 6px 12px;
                     border-bottom: 2px solid transparent; }}
     QTabBar::tab:selected {{ color: {colours.text}; border-bottom: 2px solid {colours.accent}; }}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QApplication, QTabBar
 from pytestqt.qtbot import QtBot
 
 from app.panels.panel_scroll import PanelScroll
@@ -51,6 +52,21 @@ def test_the_run_panel_keeps_its_width(qtbot: QtBot, filled: MainWindow) -> None
     for size in (USUAL, SMALL, LARGE, SMALL, LARGE):
         resize(filled, size)
         qtbot.waitUntil(lambda: filled.side.width() == pytest.approx(WIDTH, abs=4))  # it is set in an event of its own
+
+
+def test_the_name_of_no_panel_is_cut(filled: MainWindow) -> None:
+    """Where not all tabs have room they are scrolled, and the one in front is whole."""
+    first, *others = filled.docks.values()
+    for dock in others:
+        filled.tabifyDockWidget(first, dock)
+    filled.panels.bring_up("roofline")
+    resize(filled, SMALL)
+    bars = [bar for bar in filled.findChildren(QTabBar) if bar.count() > 10]
+    assert bars
+    for bar in bars:
+        tab = bar.tabRect(bar.currentIndex())
+        assert tab.width() > QFontMetrics(bar.font()).horizontalAdvance(bar.tabText(bar.currentIndex()))
+        assert bar.rect().contains(tab)
 
 
 def test_a_panel_is_never_smaller_than_it_can_be(filled: MainWindow) -> None:
