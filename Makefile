@@ -72,7 +72,9 @@ TRANSLATIONS := assets/translations/decodescope_zh_CN
 
 translations: install
 	$(BIN)/pyside6-lupdate $$(find app -name '*.py' | sort) -locations none -ts $(TRANSLATIONS).ts
-	$(BIN)/pyside6-lrelease $(TRANSLATIONS).ts -qm $(TRANSLATIONS).qm
+	$(BIN)/pyside6-lrelease $(TRANSLATIONS).ts -qm $(TRANSLATIONS).new
+# Open windows have the old file mapped, so it is replaced and not changed.
+	mv $(TRANSLATIONS).new $(TRANSLATIONS).qm
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
