@@ -266,7 +266,8 @@ class PanelDock(QDockWidget):
             self._empty.say(self._why_empty(panel), offers_run=not self._is_served and not self._runs)
 
     def _on_activity(self) -> None:
-        if self.is_seen and self.panel is not None and self._body.currentWidget() is self._empty:
+        shows_why = self._body.currentWidget() is self._empty
+        if self.is_seen and self.panel is not None and (shows_why or self._waits_for_its_turn):
             self._show_what_there_is()
 
     def _why_empty(self, panel: Panel) -> str:

@@ -143,18 +143,26 @@ def test_no_header_keeps_the_figures_of_the_session_before(window: QMainWindow, 
     assert dock.header.figures.text() == dock.panel.figures()
 
 
+@pytest.mark.parametrize("told_first", ["run", "session"])
 def test_a_panel_that_waits_for_its_turn_in_a_run_says_so_and_offers_none(
-    window: QMainWindow, session: Session
+    qtbot: QtBot, window: QMainWindow, session: Session, told_first: str
 ) -> None:
+    """The first steps may be there before it is known that a run goes on."""
     activity = Activity(window)
     context = PanelContext(Selection(window), RecordingControl(), activity=activity)
     dock = PanelDock(entry("redundancy"), context, window)
-    dock.build()
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+    window.show()
+    qtbot.waitUntil(lambda: dock.is_seen)
     dock.show_session(Session())
     dock.refresh()
     assert not dock._empty.button.isHidden()
-    activity.show("", runs=True)
-    dock.show_session(session)
+    if told_first == "run":
+        activity.show("", runs=True)
+        dock.show_session(session)
+    else:
+        dock.show_session(session)
+        activity.show("", runs=True)
     assert (dock._empty.sentence.text(), dock._empty.button.isHidden()) == (
         "Running: it appears here in a moment.",
         True,
