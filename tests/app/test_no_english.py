@@ -23,6 +23,7 @@ from tests.app.figures.shown import listening
 from tests.app.panels.test_before_after import measured
 from tests.app.panels.test_kv_memory_tree import drafting_run
 from tests.app.panels.test_late import crowd
+from tests.app.test_language_switch import READERS
 from tests.engine.figures.chunks import chunked
 from tests.engine.session.synthetic import synthetic_session
 
@@ -31,7 +32,6 @@ ENGLISH = re.compile(r"[A-Za-z][A-Za-z'’]+(?: [a-z][A-Za-z'’-]+){2,}")
 OF_THE_TEST = re.compile("The cat sits on|The cat sat|CUDA graphs need a CUDA device")
 """What a prompt or a session of a test says."""
 NOT_COMPILED = "a weight is not held as the native call reads it"
-READERS = ("text", "toolTip", "title", "placeholderText", "windowTitle", "accessibleName", "accessibleDescription")
 SESSIONS: dict[str, Callable[[], Session] | None] = {
     "none": None,
     "three requests": lambda: synthetic_session(60, requests=3),
