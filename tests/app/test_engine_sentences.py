@@ -76,8 +76,7 @@ def test_every_reason_that_a_sentence_ends_in_is_in_the_table() -> None:
         if isinstance(function, ast.FunctionDef) and function.name == "unavailable"
         for node in ast.walk(function)
         if isinstance(node, ast.Return) and node.value is not None
-        for text in map(form, (node.value.body if isinstance(node.value, ast.IfExp) else node.value,))
-        if text
+        if (text := form(node.value.body if isinstance(node.value, ast.IfExp) else node.value))
     }
     assert len(found) == 3
     assert found <= TABLE.keys()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QTabBar, QWidget
 
@@ -31,12 +32,18 @@ def texts(window: MainWindow) -> Counter[str]:
         parents = one.parent()
         if type(one).__name__ == "QAbstractButton" or isinstance(parents, QTabBar | EmptyPage):
             continue
-        for name in READERS:
-            reader = getattr(one, name, None)
-            text = reader() if callable(reader) else ""
-            if isinstance(text, str) and text:
-                found[f"{type(one).__name__} {name}: {PASSED.sub('', text)}"] += 1
+        for name, text in readings(one):
+            found[f"{type(one).__name__} {name}: {PASSED.sub('', text)}"] += 1
     return found
+
+
+def readings(one: QObject) -> Iterator[tuple[str, str]]:
+    """(reader, text) of each text that a widget or an action has."""
+    for name in READERS:
+        reader = getattr(one, name, None)
+        text = reader() if callable(reader) else ""
+        if isinstance(text, str) and text:
+            yield name, text
 
 
 def look_at_all(window: MainWindow) -> None:

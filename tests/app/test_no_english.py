@@ -23,7 +23,7 @@ from tests.app.figures.shown import listening
 from tests.app.panels.test_before_after import measured
 from tests.app.panels.test_kv_memory_tree import drafting_run
 from tests.app.panels.test_late import crowd
-from tests.app.test_language_switch import READERS
+from tests.app.test_language_switch import readings
 from tests.engine.figures.chunks import chunked
 from tests.engine.session.synthetic import synthetic_session
 
@@ -72,11 +72,8 @@ def said(window: MainWindow) -> Iterator[str]:
             dock.refresh()
             dock.grab()
     yield from (one.text for one in heard.painted)
-    for one, name in product([window, *window.findChildren(QWidget), *window.findChildren(QAction)], READERS):
-        reader = getattr(one, name, None)
-        text = reader() if callable(reader) else None
-        if isinstance(text, str):
-            yield text
+    for one in (window, *window.findChildren(QWidget), *window.findChildren(QAction)):
+        yield from (text for _, text in readings(one))
     for table in window.findChildren(QTableWidget):
         for row, column in product(range(table.rowCount()), range(table.columnCount())):
             if (item := table.item(row, column)) is not None:

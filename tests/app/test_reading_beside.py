@@ -45,8 +45,6 @@ class SlowFile:
         self.released = threading.Event()
         self.asked: list[tuple[str, tuple[Any, ...], Patience]] = []
         self._file = file
-        self._reading = 0
-        self._changed = threading.Condition()
 
     def _ask(self, name: str, *asked: Any, patience: Patience | None) -> Any:
         assert threading.current_thread() is not threading.main_thread(), f"{name} would stop the window"
@@ -55,16 +53,7 @@ class SlowFile:
         while not self.released.wait(0.01):
             if patience.over:
                 raise SessionFileError("Reading was given up.")
-        self._count(1)
-        try:
-            return getattr(self._file, name)(*asked, patience=patience)
-        finally:
-            self._count(-1)
-
-    def _count(self, more: int) -> None:
-        with self._changed:
-            self._reading += more
-            self._changed.notify_all()
+        return getattr(self._file, name)(*asked, patience=patience)
 
     def step_blobs(self, step_id: int, patience: Patience | None = None) -> Any:
         return self._ask("step_blobs", step_id, patience=patience)
@@ -89,10 +78,7 @@ class SlowFile:
         return self._ask("alternatives", token_id, patience=patience)
 
     def close(self) -> None:
-        """Close the file when nobody reads it: SQLite crashes the process otherwise."""
-        with self._changed:
-            assert self._changed.wait_for(lambda: not self._reading, timeout=10)
-            self._file.close()
+        self._file.close()
 
 
 @pytest.fixture
