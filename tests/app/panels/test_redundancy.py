@@ -7,10 +7,11 @@ from typing import cast
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF
 from pytestqt.qtbot import QtBot
 
 from app.core.subject import subject_of
-from app.look.theme import theme
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.models.redundancy import BIT
 from app.panels.redundancy import RedundancyPanel
 from app.widgets.textures import borders, texture_pixels
@@ -173,3 +174,17 @@ def test_a_map_of_one_request_of_several_says_so(qtbot: QtBot) -> None:
     assert panel.map.caption == "only request 1; figures of all"
     panel.context.selection.change(request=None)
     assert panel.map.caption == ""
+
+
+def test_the_selected_step_does_not_cross_the_caption(qtbot: QtBot) -> None:
+    panel = shown(qtbot, synthetic_session(60, requests=3))
+    panel.context.selection.change(request=1, step=2)
+    box, picture = panel.map.plot_box(), panel.map.grab().toImage()
+    left, middle = round(box.left()), round(box.center().y())
+    right = next(x for x in range(left + 2, round(box.right())) if is_accent(picture.pixelColor(x, middle)))
+    assert right < left + 2 * GRID + QFontMetricsF(ui_font(CAPTION_SCALE)).horizontalAdvance(panel.map.caption)
+    assert not any(is_accent(picture.pixelColor(right, round(box.top()) + y)) for y in range(2, 10))
+
+
+def is_accent(colour: QColor) -> bool:
+    return colour.name() == QColor(theme().accent).name()

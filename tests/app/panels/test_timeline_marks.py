@@ -8,9 +8,11 @@ from typing import cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QFontMetricsF
 from pytestqt.qtbot import QtBot
 
+from app.look.theme import CAPTION_SCALE, GRID, ui_font
 from app.panels.timeline import TimelinePanel
 from app.panels.timeline_marks import place_labels
 from tests.app.figures.shown import listening
@@ -51,6 +53,30 @@ def switched(times: int, apart: int) -> Recorder:
             recorder.mark("switch", f"kv: contiguous → number {step // apart}")
         recorder.step([(0, step, step, step + 1, 0, step)], [(0, "x", "target")])
     return recorder
+
+
+def test_no_line_of_a_mark_crosses_a_text(qtbot: QtBot) -> None:
+    canvas = cast(TimelinePanel, show(qtbot, TimelinePanel, switched(19, 1).session, 1000, 420)).canvas
+    with listening() as heard:
+        picture = canvas.grab().toImage()
+    [text] = [one.text for one in heard.painted if one.text == "not reported by this device"]
+    scene, lane = canvas.scene(), canvas.lanes().device
+    assert scene is not None
+    half = QFontMetricsF(ui_font(CAPTION_SCALE)).horizontalAdvance(text) / 2
+    middle = QRectF(scene.left, lane.top(), scene.width, lane.height()).center()
+    marked = [round(scene.time_x(mark.t_ns)) for mark in scene.model.session.marks]
+    inside = [x for x in marked if abs(x - middle.x()) < half]
+    beside = [x for x in marked if abs(x - middle.x()) > half + 2 * GRID]
+    assert inside
+    assert beside
+
+    def has_line(x: int) -> bool:
+        colours = {picture.pixelColor(x + dx, y).name() for dx in (-1, 0) for y in rows}
+        return QColor(scene.colours.warn).name() in colours
+
+    rows = range(round(middle.y()) - 5, round(middle.y()) + 5)  # the height of the text
+    assert not any(map(has_line, inside))
+    assert all(map(has_line, beside))
 
 
 @pytest.mark.parametrize(("width", "apart"), [(1000, 1), (1000, 2), (500, 1)])
