@@ -12,9 +12,14 @@ from engine.session.schema import Mark
 from engine.session.store import Session
 
 
+def is_own(mark: Mark) -> bool:
+    """Whether a person put the mark, and may change it."""
+    return mark.kind == USER
+
+
 def own_marks(session: Session) -> list[Mark]:
     """The marks that a person put, in order of time."""
-    return sorted((mark for mark in list(session.marks) if mark.kind == USER), key=lambda mark: mark.t_ns)
+    return sorted(filter(is_own, list(session.marks)), key=lambda mark: mark.t_ns)
 
 
 def moment_of(session: Session, selected: Chosen) -> int | None:
@@ -36,7 +41,8 @@ def place_of(session: Session, mark: Mark) -> dict[str, Any]:
     where there is neither.
     """
     if steps := len(session.steps):
-        return {"step": min(_step_at(session, mark.t_ns), steps - 1), "token": None}
+        ended = np.maximum.accumulate(session.steps["end_ns"][:steps])
+        return {"step": min(int(np.searchsorted(ended, mark.t_ns, "right")), steps - 1), "token": None}
     if tokens := len(session.tokens):
         came = np.maximum.accumulate(session.tokens["emitted_ns"][:tokens])
         return {"token": min(int(np.searchsorted(came, mark.t_ns)), tokens - 1)}
@@ -45,7 +51,17 @@ def place_of(session: Session, mark: Mark) -> dict[str, Any]:
 
 def marks_of_step(session: Session, step: int) -> list[Mark]:
     """A person's marks that lie in a step, or between it and the one before."""
-    return [mark for mark in own_marks(session) if _step_at(session, mark.t_ns) == step]
+    marks = own_marks(session)
+    return [mark for mark, at in zip(marks, marked_steps(session), strict=False) if at == step]
+
+
+def marked_steps(session: Session) -> list[int]:
+    """The step of each of a person's marks, ascending; for a mark after the last step, that one."""
+    marks, steps = own_marks(session), len(session.steps)
+    if not marks or not steps:
+        return []
+    ended = np.maximum.accumulate(session.steps["end_ns"][:steps])
+    return [min(int(at), steps - 1) for at in ended.searchsorted([mark.t_ns for mark in marks], "right")]
 
 
 def mark_of(session: Session, selected: Chosen) -> Mark | None:
@@ -77,8 +93,3 @@ def new_label(session: Session, words: str) -> str:
     while words.format(number) in labels:
         number += 1
     return words.format(number)
-
-
-def _step_at(session: Session, t_ns: int) -> int:
-    """The first step that ended after a moment; the number of steps where none did."""
-    return int(np.searchsorted(np.maximum.accumulate(session.steps["end_ns"]), t_ns, "right"))

@@ -64,6 +64,22 @@ class SessionEdits(Protocol):
         """Put a mark (`before` is None), change it, or take it away (`after` is None)."""
 
 
+class MarkKeeper(Protocol):
+    """What can be done with the marks of the shown session, by menu, key or panel."""
+
+    def put(self) -> None:
+        """Put a mark at the selected step or token."""
+
+    def jump(self, mark: Mark) -> None:
+        """Select the step of a mark."""
+
+    def rename_mark(self, mark: Mark) -> None:
+        """Ask for another name of a mark."""
+
+    def remove_mark(self, mark: Mark) -> None:
+        """Remove a mark; this can be undone."""
+
+
 @dataclass(frozen=True, slots=True)
 class PanelContext:
     """The objects that every panel gets."""
@@ -76,6 +92,8 @@ class PanelContext:
     """What the engine does at this moment, shown where a panel has nothing to show yet; None without a window."""
     edits: SessionEdits | None = None
     """Changes of the shown session; None without a window, where nothing can be changed."""
+    marks: MarkKeeper | None = None
+    """None without a window."""
 
 
 class Panel(QWidget):

@@ -106,8 +106,8 @@ class MainWindow(QMainWindow):
         self._build_side()
         activity = Activity(self)
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, self.edits), self.exports,
-            self.control.run_prompt,
+            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, self.edits, self.marks),
+            self.exports, self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)
         self.activity = ActivityControl(feed, self.control, self.run_panel, self.status, activity, parent=self)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from app.core.selection import Selection
 from app.dialogs.mark_name import ask_mark_name
 from app.look.units import name_of, seconds
-from app.models.marks import mark_of, moment_of, new_label, next_mark, place_of
+from app.models.marks import is_own, mark_of, moment_of, new_label, next_mark, place_of
 from app.window.edits import Edits
 from app.window.run_control import RunControl
 from app.window.shown_session import ShownSession
@@ -63,7 +63,10 @@ class MarkControl(QObject):
             self.rename_mark(mark)
 
     def rename_mark(self, mark: Mark) -> None:
-        """Ask for another name of a mark."""
+        """Ask for another name of a mark; one that no person put is only jumped to."""
+        if not is_own(mark):
+            self.jump(mark)
+            return
 
         def then(name: str) -> None:
             after = Mark(mark.t_ns, mark.kind, name)
