@@ -7,11 +7,12 @@ from collections.abc import Callable
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QInputDialog, QLineEdit, QWidget
 
-from engine.session.edits import MOST_OF_LABEL
 
+def ask_mark_name(parent: QWidget, label: str, longest: int, then: Callable[[str], object]) -> None:
+    """Open the question and return at once; `then` gets another name, once it is given.
 
-def ask_mark_name(parent: QWidget, label: str, then: Callable[[str], object]) -> None:
-    """Open the question and return at once; `then` gets the new name, of one line and not empty, once it is given."""
+    It is a line of at most `longest` characters, and not empty.
+    """
     dialog = QInputDialog(parent)
     dialog.setObjectName("mark-name-dialog")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -20,7 +21,7 @@ def ask_mark_name(parent: QWidget, label: str, then: Callable[[str], object]) ->
     dialog.setLabelText(QCoreApplication.translate("MarkName", "Name of the mark"))
     dialog.setTextValue(label)
     for edit in dialog.findChildren(QLineEdit):
-        edit.setMaxLength(MOST_OF_LABEL)
+        edit.setMaxLength(longest)
         edit.setMinimumWidth(320)
 
     def take(text: str) -> None:

@@ -79,6 +79,8 @@ class TimelineCanvas(AxisChart[QPointF]):
         """Whether the user wants the layers of steps, where they were timed; None: where there is room for them."""
         self.looker = self._history = Looker(selection, "timeline", lambda: look_of(self.view, self.axis), self._look)
         self._framed: tuple[float, float] | None = None
+        self._marked = (0, 0)
+        """The state of the session's marks when they were last taken in."""
         self.rows = RequestRows(self, self._rows_moved)
         self.rows.scroll.setAccessibleName(self.tr("Scroll the requests"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -114,8 +116,9 @@ class TimelineCanvas(AxisChart[QPointF]):
         """Take in the new steps, and move the view if it follows them."""
         if self.model is None:
             return
-        n_before = self.model.size
-        if not self.model.update() and n_before:
+        n_before, marked = self.model.size, self._marked
+        self._marked = self.model.session.marks_state
+        if not self.model.update() and n_before and self._marked == marked:
             return
         if self.view.mode == "follow" and n_before < NEWEST_STEPS:
             self._pin_newest()

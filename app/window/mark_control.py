@@ -13,7 +13,7 @@ from app.window.edits import Edits
 from app.window.run_control import RunControl
 from app.window.shown_session import ShownSession
 from engine.client.live_session import now_ns
-from engine.session.edits import USER
+from engine.session.edits import MOST_OF_LABEL, USER
 from engine.session.schema import Mark
 from engine.session.store import Session
 
@@ -73,7 +73,7 @@ class MarkControl(QObject):
             self._newest = after
             self._edits.change_mark(mark, after, self.tr("rename a mark"))
 
-        ask_mark_name(self._window, mark.label, then)
+        ask_mark_name(self._window, mark.label, MOST_OF_LABEL, then)
 
     def remove(self) -> None:
         """Remove the mark that is meant; this can be undone."""

@@ -192,7 +192,6 @@ def test_the_timeline_offers_marks_by_pointer(qtbot: QtBot, window: MainWindow, 
     window.selection.change(step=4)
     action(window, "mark").trigger()
     settled(qtbot, window)
-    window.docks["timeline"].raise_()
     canvas = window.docks["timeline"].build().canvas  # type: ignore[attr-defined]
     canvas.resize(900, 400)
     canvas.advance()
