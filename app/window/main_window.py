@@ -60,6 +60,8 @@ LEAST_SIZE = QSize(900, 600)
 SETTINGS_SHOWN_MS = 15_000
 ROOM_FOR_FRAME = QMargins(2, 16, 2, 16)
 """Pixels that a window manager adds around the window."""
+LONG = 100_000
+"""Steps and tokens from which a session is drawn panel by panel."""
 TEXT_WEIGHT = 4
 """Parts of the share of drawing that the generated text gets, where a panel gets one: it is read as it comes."""
 
@@ -222,7 +224,7 @@ class MainWindow(QMainWindow):
             "attach": self.server.ask,
             "attach_again": self.server.attach_again,
             "detach": self.server.detach,
-            "export": lambda: self.exports.ask_picture(self, "decodescope"),
+            "export": self._export_picture,
             "export_panel": lambda: self.panels.with_focused(self.exports.ask_panel_picture),
             "export_trace": self.exports.ask_trace,
             "export_report": self.exports.ask_report,
@@ -265,6 +267,11 @@ class MainWindow(QMainWindow):
             stack.undoText() if stack.canUndo() else None, stack.redoText() if stack.canRedo() else None
         )
 
+    def _export_picture(self) -> None:
+        if self.refresher.has_turns:
+            self.refresher.draw_all()
+        self.exports.ask_picture(self, "decodescope")
+
     def _clear_or_stop(self) -> None:
         if self.start.is_shown and self.shown.session is not None:
             self.start.leave()
@@ -279,7 +286,7 @@ class MainWindow(QMainWindow):
         self.selection.reset(session)
         self.strip.show_session(session)
         self.run_panel.show_session(session)
-        self.panels.show_session(session)
+        self.panels.show_session(session, self._is_long)
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
         self.menus.actions["compare"].setEnabled(session is not None)
         self._parts.forget()
@@ -291,9 +298,16 @@ class MainWindow(QMainWindow):
     def follow_news(self) -> None:
         """Draw the shown session: a run as it grows, a recorded session once."""
         # A new session is shown before the engine says that it runs: `draw_all` would draw every empty panel.
-        self.refresher.follow(self.shown.is_live and (self.control.active or self.feed.now.active))
+        runs = self.shown.is_live and (self.control.active or self.feed.now.active)
+        self.refresher.follow(runs, in_turn=self._is_long)
         if self.control.state == "paused":
             self.refresher.catch_up()
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether the shown session is so long that drawing all of it at once would be noticed."""
+        session = self.shown.session
+        return session is not None and len(session.steps) + len(session.tokens) > LONG
 
     def _drawing_share(self) -> float:
         if self.control.state == "paused":
