@@ -29,10 +29,12 @@ from app.window.choices import Choices
 from app.window.compare_control import CompareControl
 from app.window.documents import Documents, droppable
 from app.window.drawn_parts import DrawnParts
+from app.window.edits import Edits
 from app.window.exports import Exports
 from app.window.feed import Feed
 from app.window.help import show_about, show_keys, show_palette, show_panel_help
 from app.window.keyboard import Keyboard
+from app.window.mark_control import MarkControl
 from app.window.menus import Menus
 from app.window.model_control import ModelControl
 from app.window.panels import Panels
@@ -78,13 +80,12 @@ class MainWindow(QMainWindow):
         self._closing = False
         self.unattended = False
         """Whether the system closes the window, so that no dialog can be answered."""
-        self.setObjectName("main-window")
-        self.setAcceptDrops(True)
-        self.setDockNestingEnabled(True)
+        self._prepare()
 
         self.selection = Selection(self)
         self.jobs = Jobs(lambda failure: self.show_error(failure.sentence, failure.details), self)
         self.shown = ShownSession(feed, self.jobs, self)
+        self.edits = Edits(feed, self.shown, self.jobs, self)
         self.menus = Menus(self)
         self.documents = Documents(self, self.shown, self.jobs, self.menus, preferences)
         self.exports = Exports(self, self.shown, self.selection, self.jobs, preferences)
@@ -95,6 +96,7 @@ class MainWindow(QMainWindow):
         self.run_panel = RunPanel(preferences, self.selection, buttons)
         self.model = ModelControl(feed, self.run_panel, self.jobs, self)
         self.control = RunControl(feed, self.shown, self.model, self.menus, self.run_panel, buttons, self.jobs, self)
+        self.marks = MarkControl(self, self.shown, self.selection, self.control, self.edits)
         self.requests = RequestListControl(self.run_panel, self.jobs, self)
         self.server = AttachControl(self, feed, self.run_panel, self.model, self.jobs, preferences)
         self.strip = StepStrip(self.selection)
@@ -104,7 +106,7 @@ class MainWindow(QMainWindow):
         self._build_side()
         activity = Activity(self)
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs, activity), self.exports,
+            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, self.edits), self.exports,
             self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)
@@ -133,6 +135,11 @@ class MainWindow(QMainWindow):
         self.shown.changed.emit()  # no session yet
 
     # --- building ---------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        self.setObjectName("main-window")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
 
     def _build_side(self) -> None:
         self.side = QDockWidget()
@@ -174,11 +181,20 @@ class MainWindow(QMainWindow):
         shown.changed.connect(self._on_shown)
         shown.recorded.connect(lambda _: self.kept.look())
         shown.saved.connect(lambda _, copy: self.kept.remember_saved(Path(copy)))
-        for failed in (shown.failed, control.failed, self.documents.failed, self.exports.failed):
+        self.edits.changed.connect(self._show_history)
+        self.edits.edited.connect(self.follow_news)
+        for failed in (shown.failed, control.failed, self.edits.failed, self.documents.failed, self.exports.failed):
             failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
         self.comparing.read.connect(self.documents.remember)
-        for said in (control.said, self.documents.said, self.exports.said, self.comparing.said, self.kept.said):
+        for said in (
+            control.said,
+            self.marks.said,
+            self.documents.said,
+            self.exports.said,
+            self.comparing.said,
+            self.kept.said,
+        ):
             said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
@@ -215,11 +231,17 @@ class MainWindow(QMainWindow):
             "copy_picture": lambda: self.panels.with_focused(self.exports.copy_picture),
             "copy_csv": lambda: self.panels.with_focused(self.exports.copy_csv),
             "quit": self.close,
+            "undo": self.edits.stack.undo,
+            "redo": self.edits.stack.redo,
             "run": lambda: self.scenarios.run_or(self.control.run_or_pause),
             "run_prompt": lambda: self.scenarios.run_or(self.control.run_prompt),
             "step": self.control.step,
             "stop": self.control.stop,
-            "mark": self.control.mark,
+            "mark": self.marks.put,
+            "rename_mark": self.marks.rename,
+            "remove_mark": self.marks.remove,
+            "previous_mark": partial(self.marks.walk, -1),
+            "next_mark": partial(self.marks.walk, 1),
             "measure_ceilings": self.control.measure_ceilings,
             "clear": self._clear_or_stop,
             "back": self.selection.back,
@@ -235,6 +257,13 @@ class MainWindow(QMainWindow):
             "panel_help": lambda: self.panels.with_focused(partial(show_panel_help, self)),
             "about": lambda: show_about(self),
         }
+
+    @Slot()
+    def _show_history(self) -> None:
+        stack = self.edits.stack
+        self.menus.show_history(
+            stack.undoText() if stack.canUndo() else None, stack.redoText() if stack.canRedo() else None
+        )
 
     def _clear_or_stop(self) -> None:
         if self.start.is_shown and self.shown.session is not None:
