@@ -16,6 +16,8 @@ from app.models.session_info import SessionInfo, file_of
 from app.panels.base import Panel, PanelContext
 from app.panels.session_words import SessionWords
 from app.widgets.fact_table import Fact, FactTable
+from engine.session.edits import NAME, NOTES
+from engine.session.naming import name_in
 from engine.session.serving import Topic
 from engine.session.store import Session
 
@@ -35,6 +37,8 @@ class SessionPanel(Panel):
         self._info: SessionInfo | None = None
         self._rows: list[InfoRow] = []
         self.words = SessionWords()
+        self.words.given.connect(self._on_given)
+        self.words.lock(context.edits is None)
         self.table = FactTable(self.tr("Facts of this recording"))
         self.table.chosen.connect(self._on_chosen)
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
@@ -78,7 +82,7 @@ class SessionPanel(Panel):
             return
         file = file_of(session)
         instead = file.stem if file is not None else self.tr("in memory only")
-        self.words.show_words(session.meta.get("name", ""), session.meta.get("notes", ""), name_of(instead))
+        self.words.show_words(name_in(session.meta), session.meta.get(NOTES, ""), name_of(instead))
         rows = info.rows()
         if rows != self._rows:
             self._rows = rows
@@ -108,12 +112,19 @@ class SessionPanel(Panel):
         session = self.session
         own: list[tuple[object, ...]] = []
         if session is not None:
-            own = [(self.tr("Recording"), key, session.meta.get(key, ""), None) for key in ("name", "notes")]
+            own = [(self.tr("Recording"), key, session.meta.get(key, ""), None) for key in (NAME, NOTES)]
         return ["group", "name", "value", "step"], own + [
             (one.group, one.name, one.value, one.step) for one in (self._info.every_row() if self._info else [])
         ]
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _on_given(self, key: str, text: str) -> None:
+        """Keep a name or notes that were typed; where that fails, the edits say so, and the field goes back."""
+        if self.context.edits is not None and self.session is not None:
+            words = self.tr("Name the recording") if key == NAME else self.tr("Change the notes")
+            self.context.edits.set_fact(key, text, words)
+            self.refresh()
 
     def _on_chosen(self, place: int) -> None:
         step = self._rows[place].step

@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QFormLayout, QLineEdit, QWidget
 
 from app.look.theme import GRID, ROW_GAP, ui_font
 from app.look.units import count
-from app.widgets.plain import PlainLabel, plain
+from app.widgets.plain import PlainLabel
 from app.widgets.prompt_edit import PromptEdit
 from app.widgets.themed_label import ThemedLabel
-from engine.session.naming import MOST_OF_NAME, MOST_OF_NOTES
+from engine.session.edits import MOST_OF_NAME, MOST_OF_NOTES, NAME, NOTES
+from engine.session.naming import one_line
 
 NOTE_LINES: Final = 3
 MOST_HIGH: Final = 100 * GRID
@@ -28,20 +29,21 @@ class NotesEdit(PromptEdit):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        if event.reason() not in (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason):
+        if event.reason() != Qt.FocusReason.PopupFocusReason:
             self.left.emit()
 
 
 class SessionWords(QWidget):
-    """`name_given` and `notes_given` carry a finished text; the fields hold what `show_words` was told otherwise."""
+    """`given` carries which word it is (NAME or NOTES) and the finished text."""
 
-    name_given = Signal(str)
-    notes_given = Signal(str)
+    given = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._name, self._notes = "", ""
-        """The words as they are kept."""
+        self._kept = {NAME: "", NOTES: ""}
+        """The words as the recording has them, or was given them."""
+        self._given: dict[str, str] = {}
+        """What a word was before it was handed over, until the recording has the new one."""
         self.name = QLineEdit()
         self.name.setMaxLength(MOST_OF_NAME)
         self.notes = NotesEdit("")
@@ -70,46 +72,42 @@ class SessionWords(QWidget):
         self.restyle()
 
     def show_words(self, name: str, notes: str, instead: str) -> None:
-        """Show the kept words, unless the user types others at this moment; `instead` stands where there is no name."""
+        """Show the words of the recording, but for a field in which others are typed at this moment.
+
+        `instead` stands where there is no name.
+        """
         self.name.setPlaceholderText(instead)
-        if name != self._name or not self.name.hasFocus():
-            self._name = name
-            if self.name.text() != name:
-                self.name.setText(name)
-        if notes != self._notes:
-            typed = self.notes.toPlainText()
-            mine, self._notes = typed != notes and self._settled.isActive(), notes
-            if not mine and typed != notes:
-                self._put_notes(notes)
+        for key, word in ((NAME, name), (NOTES, notes)):
+            if self._given.get(key) == word:
+                continue  # the recording does not have yet what it was given
+            self._given.pop(key, None)
+            typed = self._typed(key)
+            if word != self._kept[key] and (typed == self._kept[key] or not self._is_typing(key)):
+                self._put(key, word)
+            self._kept[key] = word
 
     def forget(self) -> None:
-        """Another recording is shown: what was typed was handed over, or belongs to the one before."""
-        self._settled.stop()
-        self._name = self._notes = ""
-        self.name.clear()
-        self._put_notes("")
+        """Another recording is shown: its words come with `show_words`."""
+        self._given.clear()
+        for key in (NAME, NOTES):
+            self._kept[key] = ""
+            self._put(key, "")
         self.say("")
 
     def hand_over(self) -> None:
-        """Hand over what is typed and not handed over yet: the recording is about to be another one."""
+        """Hand over what is typed and not handed over yet."""
         self._hand_over_name()
         self._hand_over_notes()
-
-    def go_back(self) -> None:
-        """What was handed over could not be kept: show what is."""
-        self.name.setText(self._name)
-        self._put_notes(self._notes)
 
     def say(self, sentence: str) -> None:
         """Say why the words were not kept; "" says nothing."""
         self.said.setText(sentence)
         self.said.setVisible(bool(sentence))
 
-    def lock(self, reason: str) -> None:
-        """Make the fields read-only for this reason; "" lets them be edited."""
+    def lock(self, locked: bool) -> None:
+        """Whether the fields only show what there is, as outside of a window."""
         for field in (self.name, self.notes):
-            field.setReadOnly(bool(reason))
-            field.setToolTip(plain(reason))
+            field.setReadOnly(locked)
 
     def let_grow(self, grows: bool) -> None:
         """Whether the notes take the height that there is, or NOTE_LINES lines."""
@@ -122,42 +120,62 @@ class SessionWords(QWidget):
         self.let_grow(self.notes.maximumHeight() == MOST_HIGH)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and (self.name.hasFocus() or self.notes.hasFocus()):
-            self._settled.stop()
-            self.go_back()
+        if event.key() == Qt.Key.Key_Escape and self._differs():
+            for key in (NAME, NOTES):
+                self._put(key, self._kept[key])
             event.accept()
             return
         super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            typed = (self.name.text(), self.notes.toPlainText()) != (self._name, self._notes)
-            if event.key() == Qt.Key.Key_Escape and typed:
-                event.accept()
+            if event.key() == Qt.Key.Key_Escape and self._differs():
+                event.accept()  # Escape takes back what is typed, and clears no selection
                 return True
+            if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+                self.hand_over()  # the key may open another recording, start a run or end the program
         return super().event(event)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    def _typed(self, key: str) -> str:
+        return self.name.text() if key == NAME else self.notes.toPlainText()
+
+    def _is_typing(self, key: str) -> bool:
+        return (self.name if key == NAME else self.notes).hasFocus()
+
+    def _differs(self) -> bool:
+        return any(self._typed(key) != self._kept[key] for key in (NAME, NOTES))
+
+    def _put(self, key: str, word: str) -> None:
+        """Show a word in its field, without handing it over."""
+        if key == NAME:
+            self.name.setText(word)
+            return
+        self.notes.blockSignals(True)
+        self.notes.setPlainText(word)
+        self.notes.blockSignals(False)
+        self._settled.stop()
+
     def _hand_over_name(self) -> None:
-        name = " ".join(self.name.text().split())
-        if name != self._name:
-            self.name_given.emit(name)
+        name = one_line(self.name.text())
+        if name != self._kept[NAME]:
+            self._give(NAME, name)
+        if self.name.text() != name:
+            self.name.setText(name)
 
     def _hand_over_notes(self) -> None:
         self._settled.stop()
         notes = self.notes.toPlainText()
-        if notes == self._notes:
+        if notes == self._kept[NOTES]:
             return
         if len(notes) > MOST_OF_NOTES:
             words = self.tr("These notes have {n} characters; a recording keeps {most} at most: shorten them.")
             self.say(words.format(n=count(len(notes)), most=count(MOST_OF_NOTES)))
             return
         self.say("")
-        self.notes_given.emit(notes)
+        self._give(NOTES, notes)
 
-    def _put_notes(self, notes: str) -> None:
-        self.notes.blockSignals(True)
-        self.notes.setPlainText(notes)
-        self.notes.blockSignals(False)
-        self._settled.stop()
+    def _give(self, key: str, word: str) -> None:
+        self._given[key], self._kept[key] = self._kept[key], word
+        self.given.emit(key, word)

@@ -136,15 +136,17 @@ class Menus(QObject):
         for name, action in self.actions.items():
             action.triggered.connect(partial_slot(slots[name]))
 
-    def show_recent(self, paths: list[str], open_: Callable[[str], object], clear: Callable[[], object]) -> None:
-        """Fill the menu of recent sessions."""
+    def show_recent(
+        self, recent: list[tuple[str, str]], open_: Callable[[str], object], clear: Callable[[], object]
+    ) -> None:
+        """Fill the menu of recent sessions: (path, what it is called there) of each."""
         menu = self.menus["recent"]
         menu.clear()
-        for path in paths:
-            action = menu.addAction(menu_text(path), partial_slot(open_, path))
+        for path, words in recent:
+            action = menu.addAction(menu_text(words), partial_slot(open_, path))
             action.setToolTip(plain(path))  # else Qt makes a tool tip of the text, and reads it as HTML
-        menu.setEnabled(bool(paths))
-        if paths:
+        menu.setEnabled(bool(recent))
+        if recent:
             menu.addSeparator()
             menu.addAction(self.tr("Clear this list"), clear)
 
