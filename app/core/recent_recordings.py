@@ -14,8 +14,8 @@ from engine.session.patience import Patience
 
 FACTS: Final = ("model", "epoch_ns", "name", "notes")
 """The facts of `meta` that a list of recordings shows or looks in."""
-MOST_OF_PROMPT: Final = 1000
-MOST_PROMPTS: Final = 100
+MOST_OF_PROMPT: Final = 400
+MOST_PROMPTS: Final = 20
 """Characters of a prompt, and prompts of a recording, in which a list of recordings looks for a text."""
 
 
@@ -38,6 +38,7 @@ class RecentRecording:
     notes: str = ""
     prompts: tuple[str, ...] = ()
     """The beginnings of its first prompts."""
+    requests: int | None = None
     steps: int | None = None
     length_s: float | None = None
     """From the start of the first step to the end of the last."""
@@ -77,6 +78,7 @@ def look_at_one(path: str, patience: Patience) -> RecentRecording | None:
         ends = file.query(
             "SELECT id, end_ns - (SELECT start_ns FROM steps ORDER BY id LIMIT 1) FROM steps ORDER BY id DESC LIMIT 1"
         )
+        [(last_request,)] = file.query("SELECT max(rowid) - 1 FROM requests")
         prompts = file.query(
             "SELECT substr(prompt, 1, ?) FROM requests ORDER BY rowid LIMIT ?", (MOST_OF_PROMPT, MOST_PROMPTS)
         )
@@ -91,7 +93,7 @@ def look_at_one(path: str, patience: Patience) -> RecentRecording | None:
     return RecentRecording(
         path, _text(meta.get("model")), _count(last_token), size_bytes, began_s,
         name=_name(meta), notes=_text(meta.get("notes")), prompts=tuple(_text(one) for (one,) in prompts),
-        steps=_count(last_step),
+        requests=_count(last_request), steps=_count(last_step),
         length_s=length_ns / 1e9 if isinstance(length_ns, int) and length_ns >= 0 else None,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Final
 from PySide6.QtCore import QCoreApplication
 
 from app.core.recent_recordings import RecentRecording
-from app.look.units import memory, name_of
+from app.look.units import count, memory, name_of
 from app.models import counted
 from engine.client.recordings import OWN_NAME
 
@@ -29,7 +29,7 @@ def title_of(one: RecentRecording) -> str:
     if not prompt or not OWN_NAME.fullmatch(path.name):
         return name_of(path.stem)
     cut = prompt if len(prompt) <= MOST_OF_PROMPT else f"{prompt[: MOST_OF_PROMPT - 1]}…"
-    more = f" +{len(one.prompts) - 1}" if len(one.prompts) > 1 else ""
+    more = f" +{count(one.requests - 1)}" if one.requests is not None and one.requests > 1 else ""
     return f"“{name_of(cut)}”{more}"
 
 

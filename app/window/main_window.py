@@ -39,6 +39,7 @@ from app.window.menus import Menus
 from app.window.model_control import ModelControl
 from app.window.panels import Panels
 from app.window.panels_ahead import PanelsAhead
+from app.window.recordings_browser import RecordingsBrowser
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
 from app.window.request_list_control import RequestListControl
@@ -123,6 +124,9 @@ class MainWindow(QMainWindow):
         )  # fmt: skip
         self.ahead = PanelsAhead(self.docks, self.control, self.shown, self)
         self.kept = self._build_note()
+        self.browser = RecordingsBrowser(
+            self, feed.recordings, self.shown, self.kept, self.edits, self.jobs, preferences
+        )
         self._parts = DrawnParts(self.shown)
         self._share = DrawingShare()
         self.refresher = self._build_refresher()
@@ -183,6 +187,8 @@ class MainWindow(QMainWindow):
         shown.saved.connect(lambda _, copy: self.kept.remember_saved(Path(copy)))
         self.edits.changed.connect(self._show_history)
         self.edits.edited.connect(self.follow_news)
+        self.edits.edited.connect(self.status_control.show_file)
+        self.browser.changed.connect(self.start.look_again)
         for failed in (shown.failed, control.failed, self.edits.failed, self.documents.failed, self.exports.failed):
             failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
@@ -215,6 +221,7 @@ class MainWindow(QMainWindow):
         }  # fmt: skip
         return {
             "open": self.documents.ask_open,
+            "recordings": self.browser.show,
             "save": self.documents.ask_save,
             "compare": self.comparing.ask,
             "model_folder": self.run_panel.model.choose_folder,
@@ -314,6 +321,7 @@ class MainWindow(QMainWindow):
         self.strip.refresh()
         self.panels.restyle()
         self.comparing.restyle()
+        self.browser.restyle()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
@@ -330,6 +338,7 @@ class MainWindow(QMainWindow):
         self.room.look()
         self.panels.rebuild()
         self.comparing.retranslate()
+        self.browser.retranslate()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

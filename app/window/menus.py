@@ -21,7 +21,7 @@ Standard = QKeySequence.StandardKey
 
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
-        "open", "recent", "save", "compare", "kept", "-", "model_folder", "requests", "-",
+        "open", "recent", "recordings", "save", "compare", "kept", "-", "model_folder", "requests", "-",
         "attach", "attach_again", "detach", "-",
         "export_report", "export_csv", "export_parquet", "export_trace", "-",
         "export", "export_panel", "copy_picture", "copy_csv", "-", "quit",
@@ -45,6 +45,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
 KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "open": (Standard.Open,),
     "save": (Standard.Save,),
+    "recordings": ("Ctrl+Shift+R",),
     "compare": ("Ctrl+Shift+D",),
     "model_folder": ("Ctrl+Shift+O",),
     "attach": ("Ctrl+Shift+A",),
@@ -249,6 +250,7 @@ class Menus(QObject):
     def _texts(self) -> dict[str, str]:
         return {
             "open": self.tr("Open session…"),
+            "recordings": self.tr("Recordings…"),
             "save": self.tr("Save session as…"),
             "compare": self.tr("Compare with a session…"),
             "model_folder": self.tr("Open model folder…"),

@@ -110,9 +110,12 @@ class RecordingsControl(QObject):
             lambda failure: self.said.emit(failure.sentence),
         )
 
+    def in_use(self) -> set[Path]:
+        """The files that any window shows, reads or records."""
+        return self._in_use() | self._shown.of_others()
+
     def _spared(self) -> set[Path]:
-        saved = {self._recordings.folder / name for name in self._preferences.saved_recordings}
-        return self._in_use() | self._shown.of_others() | saved
+        return self.in_use() | {self._recordings.folder / name for name in self._preferences.saved_recordings}
 
     def _beyond(self, keep: int, found: list[Recording]) -> list[Recording]:
         spared = {path.absolute() for path in self._spared()}
