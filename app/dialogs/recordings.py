@@ -56,6 +56,8 @@ class RecordingsDialog(QDialog):
         self.open_button, self.rename_button, self.delete_button = QPushButton(), QPushButton(), QPushButton()
         self.folder_button, self.undo_button, self.close_button = QPushButton(), QPushButton(), QPushButton()
         self._fitted = False
+        self._place = 0
+        """The row that is selected, or was last."""
         self._build()
         self.retranslate()
         self._connect()
@@ -84,7 +86,7 @@ class RecordingsDialog(QDialog):
             words.append(self.tr("reading {} more").format(count(unread)))
         self.found.setText(" · ".join(words))
         if shown and not self.table.chosen():
-            self.table.selectRow(0)
+            self.table.selectRow(min(self._place, shown - 1))  # beside what is gone
         self._follow_selection()
 
     def show_keep(self, keep: int | None) -> None:
@@ -141,7 +143,7 @@ class RecordingsDialog(QDialog):
             (self.open_button, self.tr("&Open"), self.tr("Show this recording in the window (Return)")),
             (self.rename_button, self.tr("&Rename"), self.tr("Give this recording another name; its file stays (F2)")),
             (self.delete_button, self.tr("&Delete"), self.tr("Move the chosen recordings to the trash (Delete)")),
-            (self.folder_button, self.tr("Show &folder"), self.tr("Show the folder of this recording in the file manager")),
+            (self.folder_button, self.tr("Show &folder"), self.tr("Show its folder in the file manager")),
             (self.undo_button, self.tr("&Undo"), ""),
             (self.close_button, self.tr("Close"), self.tr("Close this list (Esc)")),
         ):  # fmt: skip
@@ -235,6 +237,8 @@ class RecordingsDialog(QDialog):
 
     def _follow_selection(self) -> None:
         chosen = self.table.chosen()
+        if chosen:
+            self._place = self.rows.place_of(chosen[0])
         for button in (self.open_button, self.folder_button):
             button.setEnabled(len(chosen) == 1)
         index = self.rows.index(self.rows.place_of(chosen[0]), 0) if len(chosen) == 1 else None

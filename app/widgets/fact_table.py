@@ -144,7 +144,7 @@ class FactTable(CellTable):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(self.tr("Copy value"), self.copy_value)
         menu.addAction(self.tr("Copy name and value"), lambda: _copy(f"{fact.name}: {fact.value}"))
-        menu.addAction(self.tr("Select a part…"), lambda: self.editItem(self.item(row, 1)))
+        menu.addAction(self.tr("Select a part…"), lambda: self.edit(self.model().index(row, 1)))
         menu.popup(event.globalPos())
 
     def copy_value(self) -> None:
@@ -221,7 +221,7 @@ class ValueDelegate(QStyledItemDelegate):
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         """The editor is at least some lines high, within the table."""
-        view = editor.parentWidget()
+        view = editor.parentWidget() or editor
         rect, lines = option.rect, 5 * QFontMetrics(ui_font()).lineSpacing()
         rect.setHeight(max(rect.height(), min(lines, view.height() - GRID)))
         if rect.bottom() > view.height():

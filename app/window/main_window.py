@@ -54,6 +54,7 @@ from app.window.start_control import StartControl
 from app.window.status_bar import StatusBar
 from app.window.status_control import StatusControl
 from app.window.step_strip import StepStrip
+from app.window.take_over import TakeOver
 
 DEFAULT_SIZE = QSize(1600, 1000)
 LEAST_SIZE = QSize(900, 600)
@@ -98,6 +99,9 @@ class MainWindow(QMainWindow):
         self.model = ModelControl(feed, self.run_panel, self.jobs, self)
         self.control = RunControl(feed, self.shown, self.model, self.menus, self.run_panel, buttons, self.jobs, self)
         self.marks = MarkControl(self, self.shown, self.selection, self.control, self.edits)
+        self.take_over = TakeOver(
+            self.shown, self.run_panel, self.selection, self.jobs, feed.recordings.folder.parent, self
+        )
         self.requests = RequestListControl(self.run_panel, self.jobs, self)
         self.server = AttachControl(self, feed, self.run_panel, self.model, self.jobs, preferences)
         self.strip = StepStrip(self.selection)
@@ -196,6 +200,7 @@ class MainWindow(QMainWindow):
         for said in (
             control.said,
             self.marks.said,
+            self.take_over.said,
             self.documents.said,
             self.exports.said,
             self.comparing.said,
@@ -249,6 +254,7 @@ class MainWindow(QMainWindow):
             "remove_mark": self.marks.remove,
             "previous_mark": partial(self.marks.walk, -1),
             "next_mark": partial(self.marks.walk, 1),
+            "take_over": self.take_over.take_over,
             "measure_ceilings": self.control.measure_ceilings,
             "clear": self._clear_or_stop,
             "back": self.selection.back,
@@ -286,6 +292,8 @@ class MainWindow(QMainWindow):
         self.selection.reset(session)
         self.strip.show_session(session)
         self.run_panel.show_session(session)
+        self.run_panel.show_beside(session is not None and not is_live)
+        self.menus.actions["take_over"].setEnabled(session is not None)
         self.panels.show_session(session)
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
         self.menus.actions["compare"].setEnabled(session is not None)

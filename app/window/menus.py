@@ -29,7 +29,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "edit": (
         "undo", "redo", "-", "mark", "rename_mark", "remove_mark", "-", "previous_mark", "next_mark",
     ),
-    "run": ("run", "run_prompt", "step", "stop", "-", "measure_ceilings"),
+    "run": ("run", "run_prompt", "step", "stop", "-", "take_over", "-", "measure_ceilings"),
     "scenarios": (),
     "selection": (
         "clear", "-", "back", "forward", "-", "previous", "next", "up", "down", "-", "frame",
@@ -277,6 +277,7 @@ class Menus(QObject):
             "remove_mark": self.tr("Remove mark"),
             "previous_mark": self.tr("Previous mark"),
             "next_mark": self.tr("Next mark"),
+            "take_over": self.tr("Use this recording's settings for the next run"),
             "measure_ceilings": self.tr("Measure ceilings again"),
             "clear": self.tr("Clear selection, else stop"),
             "back": self.tr("Back"),

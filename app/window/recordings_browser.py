@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from PySide6.QtCore import QObject, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QUndoCommand, QUndoStack
@@ -58,6 +60,10 @@ class RecordingsBrowser(QObject):
         self.dialog: RecordingsDialog | None = None
         self._reading: Patience | None = None
         self._listing = False
+        self._wanted = ""
+        """A file that is to be selected once it is listed."""
+        self._queue: deque[tuple[Callable[[], object], Callable[[object], None], Callable[[Failure], None]]] = deque()
+        """Work on files that is to be done; the first is being done."""
         self.stack = QUndoStack(self)
         self.stack.indexChanged.connect(self._show_history)
         kept.changed.connect(self._show_keep)
@@ -105,6 +111,9 @@ class RecordingsBrowser(QObject):
             self._listing = False
             self.list.put(cast("list[tuple[str, int, int]]", found))
             self._follow()
+            if self._wanted and self.dialog is not None:
+                self.dialog.table.choose(self._wanted)
+                self._wanted = ""
             self._read()
 
         def otherwise(failure: Failure) -> None:
@@ -141,55 +150,90 @@ class RecordingsBrowser(QObject):
             self._say(self.tr("A window shows {} of these recordings: they stay.").format(left))
         if not wanted:
             return
-        otherwise = self._recordings.folder.parent / DELETED
+        gone: list[Deleted] = []
 
-        def work() -> tuple[list[Deleted], str]:
-            gone: list[Deleted] = []
-            for path in wanted:
-                try:
-                    gone.append(delete(Path(path), otherwise))
-                except SessionFileError as error:
-                    return gone, str(error)
-            return gone, ""
+        def then() -> None:
+            back = [one for one in gone if one.comes_back]
+            words = self.tr("Delete {}").format(Path(wanted[0]).name)
+            if len(back) > 1:
+                words = self.tr("Delete {} recordings").format(count(len(back)))
+            if back:
+                do, undo = partial(self._throw_away, wanted, gone), partial(self._bring_back, gone)
+                self.stack.push(_Done(words, do, undo, done=True))
 
-        self._jobs.start(work, lambda found: self._on_deleted(*cast("tuple[list[Deleted], str]", found)))
+        self._throw_away(wanted, gone, then)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _on_deleted(self, gone: list[Deleted], failure: str) -> None:
-        self.look()
-        self.changed.emit()
-        back = [one for one in gone if one.comes_back]
-        if back:
-            words = self.tr("Delete {}").format(back[0].path.name)
-            if len(back) > 1:
-                words = self.tr("Delete {} recordings").format(count(len(back)))
-            paths = [str(one.path) for one in back]
-            # It is done already: the first `redo`, which pushing calls, does nothing.
-            self.stack.push(_Done(words, lambda: self.delete(paths), lambda: self._bring_back(back), done=True))
-        if failure:
-            self._say(in_window_language(failure))
-        elif gone and gone[0].kept_in is not None:
-            words = self.tr("Deleted: {n}. There is no trash; they stay in {folder} for a month.")
-            self._say(words.format(n=count(len(gone)), folder=gone[0].kept_in))
-        elif gone:
-            self._say(self.tr("Moved to the trash: {}.").format(count(len(gone))))
+    def _throw_away(self, paths: list[str], gone: list[Deleted], then: Callable[[], None] = lambda: None) -> None:
+        """Delete these files; `gone` gets what became of them."""
+        otherwise = self._recordings.folder.parent / DELETED
+        gone.clear()
 
-    def _bring_back(self, gone: list[Deleted]) -> None:
         def work() -> str:
-            for one in gone:
+            for path in paths:
                 try:
-                    bring_back(one)
+                    gone.append(delete(Path(path), otherwise))
                 except SessionFileError as error:
                     return str(error)
             return ""
 
-        def then(failure: object) -> None:
+        def tell(failure: object) -> None:
+            self.look()
+            self.changed.emit()
+            then()
+            if failure:
+                self._say(in_window_language(str(failure)))
+            elif gone[0].kept_in is not None:
+                words = self.tr("Deleted: {n}. There is no trash; they stay in {folder} for a month.")
+                self._say(words.format(n=count(len(gone)), folder=gone[0].kept_in))
+            else:
+                self._say(self.tr("Moved to the trash: {}.").format(count(len(gone))))
+
+        self._in_turn(work, tell, self._fail)
+
+    def _bring_back(self, gone: list[Deleted]) -> None:
+        def work() -> str:
+            for one in gone:
+                if one.comes_back:
+                    try:
+                        bring_back(one)
+                    except SessionFileError as error:
+                        return str(error)
+            return ""
+
+        def tell(failure: object) -> None:
+            self._wanted = str(gone[0].path)
             self.look()
             self.changed.emit()
             self._say(in_window_language(str(failure)) if failure else "")
 
-        self._jobs.start(work, then)
+        self._in_turn(work, tell, self._fail)
+
+    def _in_turn(
+        self, work: Callable[[], object], then: Callable[[object], None], otherwise: Callable[[Failure], None]
+    ) -> None:
+        """Do this work on files after all that was asked for before: it may be about the same files."""
+        self._queue.append((work, then, otherwise))
+        if len(self._queue) == 1:
+            self._next()
+
+    def _next(self) -> None:
+        if not self._queue:
+            return
+        work, then, otherwise = self._queue[0]
+
+        def done(tell: Callable[[Any], None], outcome: object) -> None:
+            self._queue.popleft()
+            tell(outcome)
+            self._next()
+
+        self._jobs.start(work, partial(done, then), partial(done, otherwise))
+
+    def _fail(self, failure: Failure) -> None:
+        self.stack.clear()  # what was to be taken back did not happen
+        self.look()
+        self._say(failure.sentence)
 
     def _name(self, path: str, name: str) -> None:
         """Write a name into a file: through the session where the window holds it, beside the window otherwise."""
@@ -203,12 +247,7 @@ class RecordingsBrowser(QObject):
             self._tell_name(path, name)
             self.changed.emit()
 
-        def otherwise(failure: Failure) -> None:
-            self.stack.clear()  # what was to be taken back did not happen
-            self._follow()
-            self._say(failure.sentence)
-
-        self._jobs.start(lambda: edit_file(path, [FactsSet({NAME: name})]), then, otherwise, writes=Path(path))
+        self._in_turn(lambda: edit_file(path, [FactsSet({NAME: name})]), then, self._fail)
 
     def _tell_name(self, path: str, name: str) -> None:
         self.list.rename(path, name)
