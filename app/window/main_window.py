@@ -127,10 +127,7 @@ class MainWindow(QMainWindow):
             preferences,
         )  # fmt: skip
         self.ahead = PanelsAhead(self.docks, self.control, self.shown, self)
-        self.kept = self._build_note()
-        self.browser = RecordingsBrowser(
-            self, feed.recordings, self.shown, self.kept, self.edits, self.jobs, preferences
-        )
+        self.kept, self.browser = self._build_recordings()
         self._parts = DrawnParts(self.shown)
         self._share = DrawingShare()
         self.refresher = self._build_refresher()
@@ -165,12 +162,15 @@ class MainWindow(QMainWindow):
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
-    def _build_note(self) -> RecordingsControl:
+    def _build_recordings(self) -> tuple[RecordingsControl, RecordingsBrowser]:
         kept = RecordingsControl(self, self.feed.recordings, self.preferences, self.jobs, self.shown.files)
         self.addToolBarBreak()
         self.addToolBar(kept.note)
         kept.note.hide()
-        return kept
+        browser = RecordingsBrowser(
+            self, self.feed.recordings, self.shown, kept, self.edits, self.jobs, self.preferences
+        )  # fmt: skip
+        return kept, browser
 
     def _build_refresher(self) -> Refresher:
         parts = [

@@ -333,7 +333,7 @@ class RunPanel(QWidget):
             self._labels[name].setText(text)
         self.heading.setText(self.tr("Next run"))
         self.beside.setText(self.tr("What the recording was made with is in its panel Session."))
-        self.take_over.setText(self.tr("Take the recording's"))
+        self.take_over.setText(self.tr("Take from the recording"))
         self.take_over.setToolTip(
             self.tr("Use the prompt or requests, sampling and switches of the shown recording for the next run")
         )
@@ -431,7 +431,8 @@ class RunPanel(QWidget):
         title.addWidget(self.heading, 1)
         title.addWidget(self.take_over)
         for item in (
-            title, self.beside, self._labels["model"], self.model, self.server, self._progress, self.facts, self.settled, head, self.prompt,
+            title, self.beside,
+            self._labels["model"], self.model, self.server, self._progress, self.facts, self.settled, head, self.prompt,
             self.requests, length, self.room, self.sampling, self._labels["switches"], self.switches, observed,
             self.probe, self.more,
         ):  # fmt: skip
