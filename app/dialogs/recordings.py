@@ -70,6 +70,9 @@ class RecordingsDialog(QDialog):
 
     def follow(self) -> None:
         """The list has changed."""
+        chosen = self.table.chosen()
+        if chosen:
+            self._place = self.rows.place_of(chosen[0])
         self.rows.follow()
         unread = len(self.recordings.unread)
         if not self._fitted or not unread:
@@ -86,7 +89,7 @@ class RecordingsDialog(QDialog):
             words.append(self.tr("reading {} more").format(count(unread)))
         self.found.setText(" · ".join(words))
         if shown and not self.table.chosen():
-            self.table.selectRow(min(self._place, shown - 1))  # beside what is gone
+            self.table.choose_row(min(self._place, shown - 1))  # beside what is gone
         self._follow_selection()
 
     def show_keep(self, keep: int | None) -> None:
@@ -237,8 +240,6 @@ class RecordingsDialog(QDialog):
 
     def _follow_selection(self) -> None:
         chosen = self.table.chosen()
-        if chosen:
-            self._place = self.rows.place_of(chosen[0])
         for button in (self.open_button, self.folder_button):
             button.setEnabled(len(chosen) == 1)
         index = self.rows.index(self.rows.place_of(chosen[0]), 0) if len(chosen) == 1 else None

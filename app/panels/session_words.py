@@ -66,6 +66,10 @@ class SessionWords(QWidget):
         form.addRow(self.said)
         self.name.setAccessibleName(self.tr("Name of this recording"))
         self.notes.setAccessibleName(self.tr("Notes on this recording"))
+        self.name.setToolTip(
+            self.tr("What this recording is called wherever it is listed; its file keeps its own name")
+        )
+        self.notes.setToolTip(self.tr("Kept in the recording itself; Undo takes a change back"))
         self.name.editingFinished.connect(self._hand_over_name)
         self.notes.textChanged.connect(self._settled.start)
         self.notes.left.connect(self._hand_over_notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QWidget
 
@@ -199,8 +199,13 @@ class RecordingsTable(QTableView):
         """Select this recording alone, and scroll to it; does nothing where it is not shown."""
         place = self.rows.place_of(path)
         if place >= 0:
-            self.selectRow(place)
+            self.choose_row(place)
             self.scrollTo(self.rows.index(place, 0))
+
+    def choose_row(self, place: int) -> None:
+        """Select this row alone, whichever keys are held down: `selectRow` follows Ctrl."""
+        index, flags = self.rows.index(place, 0), QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
 
     def rename(self) -> None:
         """Edit the name of the current recording in place."""

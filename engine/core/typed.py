@@ -46,7 +46,7 @@ def switch_change(text: str) -> SwitchChange:
 
 
 def typed_change(change: SwitchChange) -> str:
-    """A change of switches as `switch_change` reads it; "" where it only lifts the limit of memory: that has no word."""
+    """A change of switches as `switch_change` reads it; "" where it only lifts the limit of memory, as nobody types."""
     words = []
     for name, value in change.changes.items():
         text = typed_size(value) if name == "kv_memory" else as_typed(value)
