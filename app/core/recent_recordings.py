@@ -98,6 +98,22 @@ def look_at_one(path: str, patience: Patience) -> RecentRecording | None:
     )  # fmt: skip
 
 
+def is_named(path: str) -> bool:
+    """Whether a person gave the recording a name or notes; False where the file cannot be read."""
+    from engine.session.file import SessionFile
+
+    try:
+        file = SessionFile(path)
+    except SessionFileError:
+        return False
+    try:
+        return bool(file.query("SELECT 1 FROM meta WHERE key IN ('name', 'notes') AND value <> '' LIMIT 1"))
+    except SessionFileError:
+        return False
+    finally:
+        file.close()
+
+
 def _name(meta: dict[str, Any]) -> str:
     from engine.session.naming import name_in
 

@@ -20,6 +20,8 @@ from app.window.main_window import MainWindow
 from app.window.recordings_browser import DELETED
 from engine.client.recordings import Recordings
 from engine.errors import SessionFileError
+from engine.session.edits import edit_file
+from engine.session.schema import FactsSet
 from tests.app.conftest import Engines
 from tests.app.test_recordings import fill
 from tests.app.test_window import a_recording, press
@@ -365,3 +367,19 @@ def test_the_list_follows_language_and_theme(
     QApplication.processEvents()
     assert dialog.rows.rowCount() == 2
     assert dialog.order.count() == len(COLUMNS)
+
+
+def test_what_has_a_name_or_notes_is_not_among_those_beyond_the_newest(
+    qtbot: QtBot, window: MainWindow, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[Path] = []
+    monkeypatch.setattr(recordings, "_discard", lambda path: gone.append(path) or True)
+    made = make(recordings.folder, 54)
+    edit_file(made[0], [FactsSet({"name": "kept"})])
+    edit_file(made[1], [FactsSet({"notes": "kept too"})])
+    for number, path in enumerate(made):
+        os.utime(path, (1_000_000 + number, 1_000_000 + number))
+    window.preferences.kept_recordings = 50
+    window.kept.begin()
+    settle(qtbot, window)
+    assert gone == [made[3], made[2]]

@@ -256,10 +256,10 @@ def _ceilings(database: Database, facts: dict[str, str], served: bool) -> Iterat
     if not load:
         yield "Conditions", NONE, None
         return
-    words = ["busy machine" if load["busy"] else "quiet machine"]
+    words = ["busy machine" if load.get("busy") else "quiet machine"]
     words += [text.format(units.significant(load[name])) for name, text in LOAD.items() if load.get(name) is not None]
-    words.append(f"spread {units.significant(100 * load['spread'])} %")
-    words.append(f"{units.count(int(load['cpus']))} processors")
+    words += [f"spread {units.significant(100 * load['spread'])} %"] if "spread" in load else []
+    words += [f"{units.count(int(load['cpus']))} processors"] if "cpus" in load else []
     yield "Conditions", " · ".join(words), None
 
 
