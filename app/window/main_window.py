@@ -188,6 +188,7 @@ class MainWindow(QMainWindow):
         self.menus.panel_wanted.connect(self.panels.bring_up)
         shown.changed.connect(self._on_shown)
         shown.recorded.connect(lambda _: self.kept.look())
+        shown.recorded.connect(lambda _: self.docks["session"].look_again())  # its file has its size now
         shown.saved.connect(lambda _, copy: self.kept.remember_saved(Path(copy)))
         self.edits.changed.connect(self._show_history)
         self.edits.edited.connect(self.follow_news)

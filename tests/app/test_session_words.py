@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.look.units import memory
 from app.panels.session import SessionPanel
 from app.window.main_window import MainWindow
 from engine.client.recordings import Recordings
@@ -99,6 +100,10 @@ def test_a_live_run_is_named_while_it_is_recorded(
     qtbot.waitUntil(lambda: window.control.state == "idle" and not window.refresher.active)
     (path,) = recordings.paths()
     assert facts_of(path) == ("live one", "as it goes")
+    table = panel_of(window).table
+    written(qtbot, window)
+    assert table.cell(table.row_named("File"), 1) == path.name
+    assert table.cell(table.row_named("Size"), 1) == f"{memory(path.stat().st_size)} ●"
 
 
 def test_a_run_that_is_over_is_named_in_its_file(qtbot: QtBot, window: MainWindow, recordings: Recordings) -> None:
