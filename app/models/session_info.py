@@ -24,7 +24,10 @@ from engine.session.connecting import COMPANIONS
 from engine.session.serving import Serving
 from engine.session.store import Session
 
-VERSIONS: Final = {"decodescope": "DecodeScope", "python": "Python", "torch": "PyTorch", "cuda": "CUDA"}
+VERSIONS: Final = {
+    "decodescope": "DecodeScope", "python": "Python", "torch": "PyTorch", "cuda": "CUDA",
+    "linux": "Linux", "darwin": "Darwin", "windows": "Windows",
+}  # fmt: skip
 """The names of programs whose versions a session keeps; any other is shown as it is."""
 translate = QCoreApplication.translate
 MOST_OF_FACT: Final = 400
@@ -154,7 +157,29 @@ def _server(serving: Serving | None) -> Iterator[InfoRow]:
         reasons.setdefault(reason, []).append(topic)
     for reason, topics in reasons.items():
         why = QCoreApplication.translate("Untold", reason)
-        yield InfoRow(group, translate("SessionInfo", "Not told"), f"{', '.join(topics)}: {why}")
+        words = ", ".join(topic_words().get(topic, topic) for topic in topics)
+        yield InfoRow(group, translate("SessionInfo", "Not told"), f"{words}: {why}")
+
+
+def topic_words() -> dict[str, str]:
+    """What the topics are called that a server may not tell."""
+    return {
+        "steps": translate("SessionInfo", "steps"),
+        "phases": translate("SessionInfo", "phases"),
+        "device_time": translate("SessionInfo", "time of the device"),
+        "attention": translate("SessionInfo", "attention"),
+        "flops": translate("SessionInfo", "operations"),
+        "bytes_moved": translate("SessionInfo", "bytes moved"),
+        "kv": translate("SessionInfo", "KV cache"),
+        "kv_layers": translate("SessionInfo", "KV cache of each layer"),
+        "slots": translate("SessionInfo", "batch slots"),
+        "padding": translate("SessionInfo", "padding"),
+        "token_ids": translate("SessionInfo", "token ids"),
+        "logprobs": translate("SessionInfo", "logprobs"),
+        "entropy": translate("SessionInfo", "entropy"),
+        "switches": translate("SessionInfo", "switches"),
+        "requests of others": translate("SessionInfo", "requests of others"),
+    }
 
 
 def _model(session: Session) -> Iterator[InfoRow]:

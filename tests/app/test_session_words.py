@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import cast
 
@@ -9,11 +10,14 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.look.units import memory
+from app.main import main
 from app.panels.session import SessionPanel
 from app.window.main_window import MainWindow
 from engine.client.recordings import Recordings
 from engine.errors import SessionFileError
+from engine.session.edits import edit_file
 from engine.session.file import open_session
+from engine.session.schema import FactsSet
 from tests.app.conftest import Engines
 from tests.app.test_window import a_recording, error_text, press, run_to_the_end
 
@@ -184,3 +188,14 @@ def test_many_requests_are_taken_as_a_list(qtbot: QtBot, window: MainWindow, tmp
     session = window.shown.session
     assert session is not None
     assert [one.prompt for one in run.requests] == [one.prompt for one in session.requests.values()]
+
+
+def test_info_calls_a_recording_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = a_recording(tmp_path / "a.dscope")
+    assert main(["info", str(path)]) == 0
+    assert not capsys.readouterr().out.startswith("name")
+    edit_file(path, [FactsSet({"name": "base"})])
+    assert main(["info", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["name", "base"]
+    assert main(["info", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "base"

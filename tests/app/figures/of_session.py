@@ -26,7 +26,14 @@ SHAPE: Final = {
     "layers": "layers", "hidden": "hidden", "heads": "heads", "kv_heads": "KV heads", "head_dim": "head width",
     "ffn": "FFN", "vocab": "vocabulary", "max_positions": "context", "sliding_window": "window",
 }  # fmt: skip
-VERSIONS: Final = {"decodescope": "DecodeScope", "python": "Python", "torch": "PyTorch", "cuda": "CUDA"}
+TOPICS: Final = {
+    "device_time": "time of the device", "flops": "operations", "bytes_moved": "bytes moved", "kv": "KV cache",
+    "kv_layers": "KV cache of each layer", "slots": "batch slots", "token_ids": "token ids",
+}  # fmt: skip
+VERSIONS: Final = {
+    "decodescope": "DecodeScope", "python": "Python", "torch": "PyTorch", "cuda": "CUDA",
+    "linux": "Linux", "darwin": "Darwin", "windows": "Windows",
+}  # fmt: skip
 LOAD: Final = {
     "others_cores": "other programs {} cores", "stolen_cores": "taken by the hypervisor {} cores",
     "waiting_threads": "threads waiting {}",
@@ -120,7 +127,7 @@ def _server(serving: dict[str, Any]) -> Iterator[Part]:
         yield f"Clock of {level}", clock, None
     for reason in dict.fromkeys(serving["not_told"].values()):
         topics = [topic for topic, why in serving["not_told"].items() if why == reason]
-        yield "Not told", f"{', '.join(topics)}: {reason}", None
+        yield "Not told", f"{', '.join(TOPICS.get(topic, topic) for topic in topics)}: {reason}", None
 
 
 def _model(database: Database, facts: dict[str, str], served: bool) -> Iterator[Part]:
