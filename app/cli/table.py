@@ -47,6 +47,7 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     first = summary.requests[0] if summary.requests else None
     served = summary.serving is not None
     rows = [
+        *([("name", one_line(summary.name, MOST_OF_NAME))] if summary.name else []),
         ("model", one_line(summary.model, MOST_OF_NAME)),
         ("device", one_line(summary.device, MOST_OF_NAME) or (NOT_TOLD if served else "")),
         *_server(summary),

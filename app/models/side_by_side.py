@@ -196,10 +196,10 @@ def times(row: TwoFigures) -> str:
 
 
 def side_name(summary: Summary, path: str, say: Translate = english) -> str:
-    """What a side is: who generated, the model, the file."""
+    """What a side is: who generated, the model, and the session's name, else that of its file."""
     serving = summary.serving
     by = say(OWN_ENGINE) if serving is None else name_of(f"{serving['kind']} {serving['version']}".strip())
-    return " · ".join(part for part in (by, name_of(summary.model), straight(Path(path).name)) if part)
+    return " · ".join(part for part in (by, name_of(summary.model), straight(summary.name or Path(path).name)) if part)
 
 
 def parting_text(pair: Pair, say: Translate = english) -> str:

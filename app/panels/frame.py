@@ -173,7 +173,7 @@ class PanelDock(QDockWidget):
             self._body.addWidget(self._scroll)
             leave_focus_on_click(self)
             self.panel.figures_changed.connect(self._show_figures)
-            self.panel.answered.connect(self._on_answered)
+            self.panel.answered.connect(self.look_again)
             with self._reading():
                 self.panel.show_session(self._session)
                 self.panel.select(self._context.selection.now)
@@ -279,7 +279,8 @@ class PanelDock(QDockWidget):
             return panel.empty_text()
         return panel.untold_text() or self.tr("The server has told nothing yet that appears here.")
 
-    def _on_answered(self) -> None:
+    def look_again(self) -> None:
+        """Draw the panel again: what it shows from outside of the Session is another now."""
         if self.is_seen:
             self.refresh()
         else:

@@ -76,6 +76,12 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference "
         "claims, the mark what this machine measured.",
     ),
+    "session": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "Name and notes are yours: they are kept in the recording itself, and Undo takes a change back. The table is "
+        "what was recorded, in groups; a row of Switches says from which step on what was changed, and a click "
+        "selects that step. Ctrl+C copies the value of a row, a double click opens it so that a part can be selected.",
+    ),
 }  # fmt: skip
 """By the panel's name: what its rows, columns and colours are."""
 
@@ -99,6 +105,7 @@ KEYS_IN: Final[dict[str, tuple[str, ...]]] = {
     "utilisation": (AXIS,),
     "roofline": (QT_TRANSLATE_NOOP("PanelHelp", "← and → go through the points of the chart."),),
     "batch": (AXIS, QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go from request to request.")),
+    "session": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go through the rows, Enter selects the step of a row."),),
 }  # fmt: skip
 """By the panel's name: the keys that work in it while it has the focus."""
 

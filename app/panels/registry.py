@@ -136,6 +136,14 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         QT_TRANSLATE_NOOP("PanelTitles", "What each improvement buys here, off and on, beside the reference."),
         "app.panels.before_after:BeforeAfterPanel",
     ),
+    PanelEntry(
+        "session",
+        QT_TRANSLATE_NOOP("PanelTitles", "Session"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "What this recording is: its name, model, machine, switches, requests and ceilings."
+        ),
+        "app.panels.session:SessionPanel",
+    ),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import cast
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -11,9 +12,13 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from app.core.jobs import Jobs
 from app.core.local_models import is_checkpoint
 from app.core.preferences import Preferences
+from app.core.recent_recordings import RecentRecording, look_at
+from app.look.units import memory, name_of
+from app.models.recording_words import title_of, when_of
 from app.window.menus import Menus
 from app.window.shown_session import ShownSession
 from engine.client.recordings import SUFFIX
+from engine.session.patience import Patience
 
 
 class Documents(QObject):
@@ -32,6 +37,11 @@ class Documents(QObject):
         self._jobs = jobs
         self._menus = menus
         self._preferences = preferences
+        self._known: dict[str, RecentRecording] = {}
+        """What the recent files were when they were read last, by their paths."""
+        self._looking: Patience | None = None
+        """Cancels the reading of them; None while it does not go on."""
+        menus.menus["file"].aboutToShow.connect(self.look_at_recent)
         shown.opened.connect(self.remember)
         shown.recorded.connect(self.remember)
         shown.saved.connect(self._on_saved)
@@ -64,9 +74,28 @@ class Documents(QObject):
         self.said.emit(self.tr("Given up: what was shown before stays."))
 
     def show_recent(self) -> None:
-        """Fill the menu of recent files with those that still exist."""
+        """Fill the menu of recent files with those that still exist, by what is known of them."""
         paths = [path for path in self._preferences.recent_sessions if os.path.exists(path)]
-        self._menus.show_recent(paths, self._shown.open, self._forget_recent)
+        recent = [(path, _words(self._known.get(path) or RecentRecording(path))) for path in paths]
+        self._menus.show_recent(recent, self._shown.open, self._forget_recent)
+
+    @Slot()
+    def look_at_recent(self) -> None:
+        """Read in the background what the recent files are, which may have other names now; then show it."""
+        if self._looking is not None:
+            return
+        patience = self._looking = Patience()
+        paths = self._preferences.recent_sessions
+
+        def show(found: object) -> None:
+            self._looking = None
+            self._known = {one.path: one for one in cast("list[RecentRecording]", found)}
+            self.show_recent()
+
+        def otherwise(_: object) -> None:  # a recording that cannot be read is not worth a dialog
+            self._looking = None
+
+        self._jobs.start(lambda: look_at(paths, patience), show, otherwise, patience=patience)
 
     @Slot(object)
     def remember(self, path: str) -> None:
@@ -83,6 +112,15 @@ class Documents(QObject):
         self._preferences.remember_folder("save", str(Path(copy).parent))
         self.remember(copy)
         self.said.emit(self.tr("Saved {}").format(copy))
+
+
+def _words(one: RecentRecording) -> str:
+    """What a recent recording is called in the menu, and what it is."""
+    if one.fault or not one.size_bytes:
+        return title_of(one)
+    return " · ".join(
+        part for part in (title_of(one), name_of(one.model), memory(one.size_bytes), when_of(one)) if part
+    )
 
 
 def session_filter() -> str:

@@ -39,6 +39,7 @@ from app.window.menus import Menus
 from app.window.model_control import ModelControl
 from app.window.panels import Panels
 from app.window.panels_ahead import PanelsAhead
+from app.window.recordings_browser import RecordingsBrowser
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
 from app.window.request_list_control import RequestListControl
@@ -53,6 +54,7 @@ from app.window.start_control import StartControl
 from app.window.status_bar import StatusBar
 from app.window.status_control import StatusControl
 from app.window.step_strip import StepStrip
+from app.window.take_over import TakeOver
 
 DEFAULT_SIZE = QSize(1600, 1000)
 LEAST_SIZE = QSize(900, 600)
@@ -99,6 +101,9 @@ class MainWindow(QMainWindow):
         self.model = ModelControl(feed, self.run_panel, self.jobs, self)
         self.control = RunControl(feed, self.shown, self.model, self.menus, self.run_panel, buttons, self.jobs, self)
         self.marks = MarkControl(self, self.shown, self.selection, self.control, self.edits)
+        self.take_over = TakeOver(
+            self.shown, self.run_panel, self.selection, self.jobs, feed.recordings.folder.parent, self
+        )
         self.requests = RequestListControl(self.run_panel, self.jobs, self)
         self.server = AttachControl(self, feed, self.run_panel, self.model, self.jobs, preferences)
         self.strip = StepStrip(self.selection)
@@ -124,7 +129,7 @@ class MainWindow(QMainWindow):
             preferences,
         )  # fmt: skip
         self.ahead = PanelsAhead(self.docks, self.control, self.shown, self)
-        self.kept = self._build_note()
+        self.kept, self.browser = self._build_recordings()
         self._parts = DrawnParts(self.shown)
         self._share = DrawingShare()
         self.refresher = self._build_refresher()
@@ -159,12 +164,15 @@ class MainWindow(QMainWindow):
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
-    def _build_note(self) -> RecordingsControl:
+    def _build_recordings(self) -> tuple[RecordingsControl, RecordingsBrowser]:
         kept = RecordingsControl(self, self.feed.recordings, self.preferences, self.jobs, self.shown.files)
         self.addToolBarBreak()
         self.addToolBar(kept.note)
         kept.note.hide()
-        return kept
+        browser = RecordingsBrowser(
+            self, self.feed.recordings, self.shown, kept, self.edits, self.jobs, self.preferences
+        )  # fmt: skip
+        return kept, browser
 
     def _build_refresher(self) -> Refresher:
         parts = [
@@ -182,9 +190,12 @@ class MainWindow(QMainWindow):
         self.menus.panel_wanted.connect(self.panels.bring_up)
         shown.changed.connect(self._on_shown)
         shown.recorded.connect(lambda _: self.kept.look())
+        shown.recorded.connect(lambda _: self.docks["session"].look_again())  # its file has its size now
         shown.saved.connect(lambda _, copy: self.kept.remember_saved(Path(copy)))
         self.edits.changed.connect(self._show_history)
         self.edits.edited.connect(self.follow_news)
+        self.edits.edited.connect(self.status_control.show_file)
+        self.browser.changed.connect(self.start.look_again)
         for failed in (shown.failed, control.failed, self.edits.failed, self.documents.failed, self.exports.failed):
             failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
@@ -192,6 +203,7 @@ class MainWindow(QMainWindow):
         for said in (
             control.said,
             self.marks.said,
+            self.take_over.said,
             self.documents.said,
             self.exports.said,
             self.comparing.said,
@@ -217,6 +229,7 @@ class MainWindow(QMainWindow):
         }  # fmt: skip
         return {
             "open": self.documents.ask_open,
+            "recordings": self.browser.show,
             "save": self.documents.ask_save,
             "compare": self.comparing.ask,
             "model_folder": self.run_panel.model.choose_folder,
@@ -244,6 +257,7 @@ class MainWindow(QMainWindow):
             "remove_mark": self.marks.remove,
             "previous_mark": partial(self.marks.walk, -1),
             "next_mark": partial(self.marks.walk, 1),
+            "take_over": self.take_over.take_over,
             "measure_ceilings": self.control.measure_ceilings,
             "clear": self._clear_or_stop,
             "back": self.selection.back,
@@ -286,6 +300,8 @@ class MainWindow(QMainWindow):
         self.selection.reset(session)
         self.strip.show_session(session)
         self.run_panel.show_session(session)
+        self.run_panel.show_beside(session is not None and not is_live)
+        self.menus.actions["take_over"].setEnabled(session is not None)
         self.panels.show_session(session, self._is_long)
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
         self.menus.actions["compare"].setEnabled(session is not None)
@@ -328,6 +344,7 @@ class MainWindow(QMainWindow):
         self.strip.refresh()
         self.panels.restyle()
         self.comparing.restyle()
+        self.browser.restyle()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
@@ -344,6 +361,7 @@ class MainWindow(QMainWindow):
         self.room.look()
         self.panels.rebuild()
         self.comparing.retranslate()
+        self.browser.retranslate()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

@@ -21,7 +21,7 @@ Standard = QKeySequence.StandardKey
 
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
-        "open", "recent", "save", "compare", "kept", "-", "model_folder", "requests", "-",
+        "open", "recent", "recordings", "save", "compare", "kept", "-", "model_folder", "requests", "-",
         "attach", "attach_again", "detach", "-",
         "export_report", "export_csv", "export_parquet", "export_trace", "-",
         "export", "export_panel", "copy_picture", "copy_csv", "-", "quit",
@@ -29,7 +29,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "edit": (
         "undo", "redo", "-", "mark", "rename_mark", "remove_mark", "-", "previous_mark", "next_mark",
     ),
-    "run": ("run", "run_prompt", "step", "stop", "-", "measure_ceilings"),
+    "run": ("run", "run_prompt", "step", "stop", "-", "take_over", "-", "measure_ceilings"),
     "scenarios": (),
     "selection": (
         "clear", "-", "back", "forward", "-", "previous", "next", "up", "down", "-", "frame",
@@ -45,6 +45,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
 KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "open": (Standard.Open,),
     "save": (Standard.Save,),
+    "recordings": ("Ctrl+Shift+R",),
     "compare": ("Ctrl+Shift+D",),
     "model_folder": ("Ctrl+Shift+O",),
     "attach": ("Ctrl+Shift+A",),
@@ -136,15 +137,17 @@ class Menus(QObject):
         for name, action in self.actions.items():
             action.triggered.connect(partial_slot(slots[name]))
 
-    def show_recent(self, paths: list[str], open_: Callable[[str], object], clear: Callable[[], object]) -> None:
-        """Fill the menu of recent sessions."""
+    def show_recent(
+        self, recent: list[tuple[str, str]], open_: Callable[[str], object], clear: Callable[[], object]
+    ) -> None:
+        """Fill the menu of recent sessions: (path, what it is called there) of each."""
         menu = self.menus["recent"]
         menu.clear()
-        for path in paths:
-            action = menu.addAction(menu_text(path), partial_slot(open_, path))
+        for path, words in recent:
+            action = menu.addAction(menu_text(words), partial_slot(open_, path))
             action.setToolTip(plain(path))  # else Qt makes a tool tip of the text, and reads it as HTML
-        menu.setEnabled(bool(paths))
-        if paths:
+        menu.setEnabled(bool(recent))
+        if recent:
             menu.addSeparator()
             menu.addAction(self.tr("Clear this list"), clear)
 
@@ -247,6 +250,7 @@ class Menus(QObject):
     def _texts(self) -> dict[str, str]:
         return {
             "open": self.tr("Open session…"),
+            "recordings": self.tr("Recordings…"),
             "save": self.tr("Save session as…"),
             "compare": self.tr("Compare with a session…"),
             "model_folder": self.tr("Open model folder…"),
@@ -273,6 +277,7 @@ class Menus(QObject):
             "remove_mark": self.tr("Remove mark"),
             "previous_mark": self.tr("Previous mark"),
             "next_mark": self.tr("Next mark"),
+            "take_over": self.tr("Use this recording's settings for the next run"),
             "measure_ceilings": self.tr("Measure ceilings again"),
             "clear": self.tr("Clear selection, else stop"),
             "back": self.tr("Back"),

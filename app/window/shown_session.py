@@ -14,6 +14,7 @@ from app.core.background import Failure
 from app.core.jobs import Jobs
 from app.window.feed import Feed
 from app.window.saving import Save, Saves
+from engine.session.naming import name_in
 from engine.session.patience import Patience
 from engine.session.store import Session
 
@@ -39,8 +40,8 @@ class FiledSession:
 
     @property
     def name(self) -> str:
-        """The file's name for a title."""
-        return Path(self.copy or self.path).name
+        """What the session is called in a title: the name that a person gave it, else that of its file."""
+        return name_in(self.session.meta) or Path(self.copy or self.path).name
 
 
 class ShownSession(QObject):

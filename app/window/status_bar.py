@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStackedWidget, QStatusBar, QToolButton, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP, theme
-from app.look.units import count, name_of, percent, rate
+from app.look.units import MOST_OF_NAME, count, cut, name_of, percent, rate
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
@@ -59,7 +59,7 @@ class StatusBar(QStatusBar):
         self._now = "starting"
         self._recorded = self._attached = False
         self._activity = ""
-        self._path, self._saved = "", True
+        self._path, self._saved, self._name = "", True, ""
         self._records: float | None = None
         keep_look(
             self.state,
@@ -144,10 +144,10 @@ class StatusBar(QStatusBar):
             one.setVisible(bool(doing))
         self._give_up.setVisible(can_be_given_up)
 
-    def show_file(self, path: str, saved: bool) -> None:
-        """Name the session's file."""
-        self._path, self._saved = path, saved
-        name = Path(path).name
+    def show_file(self, path: str, saved: bool, name: str = "") -> None:
+        """Name the session: by the name that it was given, else by its file's; the tool tip has the file."""
+        self._path, self._saved, self._name = path, saved, name
+        name = cut(name or Path(path).name, MOST_OF_NAME)
         self.file.setText("" if not path else name if saved else self.tr("{} (not saved elsewhere)").format(name))
         self.file.setToolTip(plain(path))
 
@@ -197,7 +197,7 @@ class StatusBar(QStatusBar):
             label.setToolTip(plain(tip))
         self.overhead.setAccessibleName(self.tr("Cost of the profiler"))
         self._explain_overhead()
-        self.show_file(self._path, self._saved)
+        self.show_file(self._path, self._saved, self._name)
         self.file.setAccessibleName(self.tr("Recording"))
         self._busy.setAccessibleName(self.tr("Busy"))
         self._give_up.setText(self.tr("Give up"))

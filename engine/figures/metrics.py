@@ -27,6 +27,7 @@ from engine.figures.pauses import paces_of, pauses_of
 from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, token_rows
 from engine.figures.told import column_told, told, total_of
 from engine.session.kv_shape import kv_shape_of
+from engine.session.naming import name_in
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
 from engine.session.store import LAUNCHES, RecordedRequest, Session
 
@@ -110,6 +111,8 @@ class Summary:
     """The paces at which it was slowed down to be watched, tokens a second of each request; the rests are pauses."""
     serving: dict[str, Any] | None
     """The server that the session tells of, and what it does not tell; None for our own engine."""
+    name: str = ""
+    """What a person calls the session; "" where it has no name."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `record --json` and `info --json` print them."""
@@ -152,6 +155,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         why_eager=eager_counts(session, steps),
         paces=paces_of(session, steps),
         serving=None if session.serving is None else msgspec.to_builtins(session.serving),
+        name=name_in(session.meta),
     )
 
 

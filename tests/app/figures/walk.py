@@ -22,7 +22,7 @@ from app.panels.registry import PANELS, entry
 from app.panels.utilisation import UtilisationPanel
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
-from tests.app.figures import of_servers, of_time, of_work
+from tests.app.figures import of_servers, of_session, of_time, of_work
 from tests.app.figures.copied import differences, rows_of
 from tests.app.figures.database import Database
 from tests.app.figures.recorded import Recorded
@@ -36,6 +36,7 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
     "kv-memory": of_work.KV_MEMORY, "attention": of_work.ATTENTION, "latency": of_time.LATENCY,
     "utilisation": of_time.UTILISATION, "roofline": of_time.ROOFLINE, "summary": of_time.SUMMARY,
     "batch": of_work.BATCH, "parallel": of_time.PARALLEL, "before-after": of_time.BEFORE_AFTER,
+    "session": of_session.SESSION,
 }  # fmt: skip
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",
@@ -157,7 +158,11 @@ class Walk:
         """What of “Copy as CSV” is not as told."""
         now = panel.context.selection.now
         steps = now.steps if now.steps is not None else (0, self.last)
-        expected = rows_of(name, mode, self._env(panel, now), self.database, steps)
+        expected = (
+            of_session.copied(self.database, self.recorded.path)
+            if name == "session"
+            else rows_of(name, mode, self._env(panel, now), self.database, steps)
+        )
         shown = panel.rows()[1] if name != "attention" else []
         self.book.copied[name] = self.book.copied.get(name, 0) + len(shown)
         return [Wrong("copied as CSV", one, ()) for one in differences(shown, expected)]
@@ -200,6 +205,11 @@ class Walk:
             "class_at": lambda *place: _class_at(info, *place), "readings": partial(self._readings, now.steps),
             "layer_times": lambda one: _layer_times(info((one, one))),
         }  # fmt: skip
+        if panel.name == "session":
+            path = self.recorded.path
+            env["session_header"] = of_session.header(self.database)
+            env["session_facts"] = of_session.cells(self.database, path)
+            env["session_tips"] = of_session.tips(self.database, path)
         env["of_server"] = partial(of_servers.readings, self.database)
         env["kv_peak"] = info((env["peak"].step, env["peak"].step)).kv_end
         parts = {"weights", "kv", "draft", "activations"} & set(env["peak"])  # a model alone has no draft
