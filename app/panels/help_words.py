@@ -76,6 +76,12 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference "
         "claims, the mark what this machine measured.",
     ),
+    "requests": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "A row is a request, with its own times: the queue before its first step, the time to its first token (TTFT), "
+        "the time of each later one (TPOT), and how long it took. Below stand the percentiles of the requests that are "
+        "shown: those of a selected range of steps, or in the chosen state. A head sorts by its column.",
+    ),
 }  # fmt: skip
 """By the panel's name: what its rows, columns and colours are."""
 
@@ -99,6 +105,7 @@ KEYS_IN: Final[dict[str, tuple[str, ...]]] = {
     "utilisation": (AXIS,),
     "roofline": (QT_TRANSLATE_NOOP("PanelHelp", "← and → go through the points of the chart."),),
     "batch": (AXIS, QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go from request to request.")),
+    "requests": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ select a request, Enter selects its first token."),),
 }  # fmt: skip
 """By the panel's name: the keys that work in it while it has the focus."""
 

@@ -136,6 +136,14 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         QT_TRANSLATE_NOOP("PanelTitles", "What each improvement buys here, off and on, beside the reference."),
         "app.panels.before_after:BeforeAfterPanel",
     ),
+    PanelEntry(
+        "requests",
+        QT_TRANSLATE_NOOP("PanelTitles", "Requests"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "How each request fared: its queue, its times, its tokens, and the percentiles of all."
+        ),
+        "app.panels.requests:RequestsPanel",
+    ),
 )
 
 
