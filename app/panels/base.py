@@ -12,6 +12,7 @@ from app.core.activity import Activity
 from app.core.jobs import Jobs
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
+from app.models.found import Found
 from app.panels.untold import why_untold
 from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import Probe, RunSpec
@@ -63,6 +64,8 @@ class PanelContext:
     """Background jobs that read the session's file. None without a window: the panel then waits for each read."""
     activity: Activity | None = None
     """What the engine does at this moment, shown where a panel has nothing to show yet; None without a window."""
+    found: Found | None = None
+    """What was searched and found, which texts mark; None without a window."""
 
 
 class Panel(QWidget):

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
@@ -27,6 +28,9 @@ from engine.session.serving import Topic
 from engine.session.store import Session
 
 EVERY: Final = "all"
+HIGH: Final = 240
+"""From this height on all percentiles are shown, in pixels; in a lower panel those of IN_LITTLE_ROOM."""
+IN_LITTLE_ROOM: Final = ("p50", "p99")
 SPECULATION: Final = ("acceptance_rate", "acceptance_length")
 """Columns that are shown only where requests have drafts."""
 
@@ -121,7 +125,11 @@ class RequestsPanel(Panel):
         self.foot.follow_columns()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(320, 200)
+        return QSize(320, 160)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._write_foot()
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         """All columns of the shown requests, in the order of the table."""
@@ -173,7 +181,7 @@ class RequestsPanel(Panel):
                 Cell(names.get(percent, percent), of[percent], muted=True),
                 *(Cell(text_of(name, foot.values[name][percent]) if name in MEASURES else "") for name in COLUMNS[1:]),
             ]
-            for percent in PERCENTILES
+            for percent in (PERCENTILES if self.height() >= HIGH else IN_LITTLE_ROOM)
         ]
         self.foot.show_rows(heads(self.shown), rows)
 

@@ -224,8 +224,7 @@ class SortedTable(QTableView):
     def show_rows(
         self, heads: list[tuple[str, str]], keys: list[NDArray[np.float64]], cells: Callable[[int], Sequence[Cell]]
     ) -> None:
-        """Show these rows (`SortedRows.show_rows`), sorted as those before, with the first one selected if it is to be.
-        """
+        """Show these rows (`SortedRows.show_rows`), sorted as those before; the first one is selected."""
         self._marking = True
         self.rows.show_rows(heads, keys, cells)
         head = self.horizontalHeader()

@@ -22,6 +22,7 @@ CHUNK: Final = 4096
 NUMBER: Final = re.compile(r"(?P<of>\D*?)\s*(?P<number>\d{1,18})")
 STEP_MARK: Final = "#"
 NOWHERE: Final = -1
+NOTHING: Final = np.empty((0, 5), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,7 @@ def found_in(session: Session, pattern: TextPattern) -> Iterator[Ints]:
         pieces = TextPieces(session, request)
         for spans in spans_in(pieces, pattern):
             yield np.concatenate([np.full((len(spans), 1), request_id), spans], axis=1)
-        if pieces.prompt_place() is None:
-            yield _in_prompt(request, pattern)
+        yield _in_prompt(request, pattern) if pieces.prompt_place() is None else NOTHING
 
 
 def spans_in(pieces: TextPieces, pattern: TextPattern, chunk: int = CHUNK) -> Iterator[Ints]:
@@ -89,15 +89,18 @@ def spans_in(pieces: TextPieces, pattern: TextPattern, chunk: int = CHUNK) -> It
     end = len(pieces)
     for first in range(0, end, chunk):
         new = pieces.between(first, min(first + chunk, end))
-        lengths = np.fromiter(map(len, new), np.int64, len(new))
-        starts = np.append(starts, base + len(text) + np.cumsum(lengths) - lengths)
-        text += "".join(new)
-        searched = len(text) if first + chunk >= end else max(len(text) - pattern.longest + 1, 0)
+        known, text = base + len(text), text + "".join(new)
+        is_last = first + chunk >= end
+        searched = len(text) if is_last else max(len(text) - pattern.longest + 1, 0)
         spans = []
         for span in pattern.spans(text, max(free - base, 0)):
             if span[0] >= searched:
                 break  # a longer form of it may go on in the next chunk
             spans.append(span)
+        if is_last and not spans:
+            break  # where the tokens begin is of no use
+        lengths = np.fromiter(map(len, new), np.int64, len(new))
+        starts = np.append(starts, known + np.cumsum(lengths) - lengths)
         places = base + np.array(spans, np.int64).reshape(-1, 2)
         if len(places):
             free = int(places[-1, 1])

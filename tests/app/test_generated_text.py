@@ -51,8 +51,11 @@ def test_it_marks_the_selected_token_and_a_click_selects_one(qtbot: QtBot) -> No
     selection.clear()
     qtbot.mouseClick(text.page.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert selection.now.token == 4
-    text.pick(0)  # of the prompt
+    text.pick(len(text.text))  # behind the text
     assert selection.now.token == 4
+    text.pick(0)  # of the prompt
+    assert (selection.now.token, selection.now.request, selection.now.position) == (None, 0, 0)
+    assert text.marked == (0, len(session.requests[0].prompt_token_texts[0]))
     selection.clear()
     assert text.marked is None
 
