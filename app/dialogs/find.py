@@ -275,7 +275,7 @@ class FindDialog(QDialog):
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         table.horizontalHeader().hide()
         table.horizontalHeader().setStretchLastSection(True)
-        table.selectionModel().currentRowChanged.connect(self._on_current)
+        table.selectionModel().selectionChanged.connect(self._on_selected)
         table.clicked.connect(lambda index: self.chosen.emit(index.row()))
         table.installEventFilter(self)
         return table
@@ -298,9 +298,10 @@ class FindDialog(QDialog):
                 return False
         return True
 
-    def _on_current(self, index: QModelIndex, _before: QModelIndex) -> None:
-        if index.isValid() and not self._marking and self.list.hasFocus():
-            self.chosen.emit(index.row())
+    def _on_selected(self) -> None:
+        rows = self.list.selectionModel().selectedRows()
+        if rows and not self._marking:
+            self.chosen.emit(rows[0].row())
 
     def _on_went(self) -> None:
         at = self._found.at

@@ -163,8 +163,7 @@ class RequestRows:
         """Those that wait, those that run, then those that ended, by the reason."""
         reasons = self.table.reasons
         of_reason = _ranks(reasons)[self.table.number("reason")] / (len(reasons) + 1)
-        found: NDArray[np.float64] = self._states + np.where(self._states == ENDED, of_reason, 0.0)
-        return found
+        return self._states.astype(np.float64) + np.where(self._states == ENDED, of_reason, 0.0)
 
     def _prompt_keys(self) -> NDArray[np.float64]:
         """The place of each prompt among all of them, in the order of their words."""

@@ -218,7 +218,7 @@ class SortedTable(QTableView):
         self.doubleClicked.connect(self._on_activated)
         self._marking = False
         """Whether a row is selected by the program, not by the user."""
-        self.selectionModel().currentRowChanged.connect(self._on_current)
+        self.selectionModel().selectionChanged.connect(self._on_selected)
         self.restyle()
 
     def show_rows(
@@ -241,19 +241,28 @@ class SortedTable(QTableView):
         head.setSectionResizeMode(self._words, QHeaderView.ResizeMode.Stretch)
 
     def update_rows(self, keys: list[NDArray[np.float64]], rows: NDArray[np.int64] | None = None) -> None:
-        """Show other values of the same columns (`SortedRows.update_rows`): what is selected and seen stays."""
+        """Show other values of the same columns (`SortedRows.update_rows`): what is selected and seen stays.
+
+        Where rows that were shown are gone, the selected one is in sight, or else the first.
+        """
         chosen, at = self.chosen, self.verticalScrollBar().value()
         self._marking = True
-        if self.rows.update_rows(keys, rows):
+        gone = self.rows.update_rows(keys, rows)
+        if gone:
             self._select(chosen)
         self._marking = False
-        self.verticalScrollBar().setValue(at)
+        if not gone:
+            self.verticalScrollBar().setValue(at)
+        elif self.chosen is not None:
+            self.scrollTo(self.currentIndex())
+        else:
+            self.scrollToTop()
 
     @property
     def chosen(self) -> int | None:
         """The number of the selected row."""
-        index = self.currentIndex()
-        return self.rows.row_at(index.row()) if index.isValid() else None
+        selected = self.selectionModel().selectedRows()
+        return self.rows.row_at(selected[0].row()) if selected else None
 
     def mark_row(self, row: int | None) -> None:
         """Select this row and scroll to it, or none; `chosen_row` is not emitted."""
@@ -290,9 +299,10 @@ class SortedTable(QTableView):
             return
         super().keyPressEvent(event)
 
-    def _on_current(self, index: QModelIndex, _before: QModelIndex) -> None:
-        if index.isValid() and not self._marking:
-            self.chosen_row.emit(self.rows.row_at(index.row()))
+    def _on_selected(self) -> None:
+        """A row was selected. One that only became the present one was not: the first does when the focus comes."""
+        if self.chosen is not None and not self._marking:
+            self.chosen_row.emit(self.chosen)
 
     def _on_activated(self, index: QModelIndex) -> None:
         self.activated_row.emit(self.rows.row_at(index.row()))

@@ -104,9 +104,9 @@ class MainWindow(QMainWindow):
         self.status_control = StatusControl(self, self.status, self.shown, self.control, self.server, feed, self.jobs)
         self._build_side()
         activity = Activity(self)
-        self.find = FindControl(self, self.shown, self.selection, self.jobs, self.run_panel.text)
+        self.finding = FindControl(self, self.shown, self.selection, self.jobs, self.run_panel.text)
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, self.find.found), self.exports,
+            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, self.finding.found), self.exports,
             self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)
@@ -164,7 +164,7 @@ class MainWindow(QMainWindow):
             self._parts.part("strip", self.strip.refresh),
             self._parts.part("text", self.run_panel.refresh, weight=TEXT_WEIGHT),
             self._parts.part("status", self.status_control.refresh, lambda: self.feed.overhead),
-            self._parts.part("find", self.find.refresh),
+            self._parts.part("find", self.finding.refresh),
             *(self._parts.panel(name, dock) for name, dock in self.docks.items()),
         ]
         return Refresher(parts, self, self._drawing_share)
@@ -224,9 +224,9 @@ class MainWindow(QMainWindow):
             "stop": self.control.stop,
             "mark": self.control.mark,
             "measure_ceilings": self.control.measure_ceilings,
-            "find": self.find.ask,
-            "find_next": partial(self.find.go, 1),
-            "find_previous": partial(self.find.go, -1),
+            "find": self.finding.ask,
+            "find_next": partial(self.finding.go, 1),
+            "find_previous": partial(self.finding.go, -1),
             "clear": self._clear_or_stop,
             "back": self.selection.back,
             "forward": self.selection.forward,
@@ -292,7 +292,7 @@ class MainWindow(QMainWindow):
         self.strip.refresh()
         self.panels.restyle()
         self.comparing.restyle()
-        self.find.restyle()
+        self.finding.restyle()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
@@ -309,7 +309,7 @@ class MainWindow(QMainWindow):
         self.room.look()
         self.panels.rebuild()
         self.comparing.retranslate()
-        self.find.retranslate()
+        self.finding.retranslate()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
@@ -400,7 +400,7 @@ class MainWindow(QMainWindow):
         for part in (self.shown, self.model, self.control):
             QApplication.sendPostedEvents(part, QEvent.Type.MetaCall)  # the feed's last events
         self._wait_for_files()
-        self.find.close()
+        self.finding.close()
         self.activity.end()
         self.ahead.end()
         self.kept.close()

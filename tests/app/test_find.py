@@ -39,12 +39,12 @@ def shown(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> MainWindow:
 def search(qtbot: QtBot, window: MainWindow, typed: str) -> FindDialog:
     """Open the dialog, type, and wait for the end of the search."""
     window.menus.actions["find"].trigger()
-    dialog = window.find.dialog
+    dialog = window.finding.dialog
     assert dialog is not None
     qtbot.waitUntil(dialog.isVisible)
     dialog.field.clear()
     qtbot.keyClicks(dialog.field, typed)
-    found = window.find.found
+    found = window.finding.found
     qtbot.waitUntil(lambda: found.pattern == TextPattern(typed) and found.over)
     return dialog
 
@@ -60,7 +60,7 @@ def word_of(window: MainWindow) -> tuple[str, int]:
 def test_every_place_is_found_and_gone_to_one_after_the_other(qtbot: QtBot, shown: MainWindow) -> None:
     word, number = word_of(shown)
     dialog = search(qtbot, shown, word.lower())
-    found = shown.find.found
+    found = shown.finding.found
     assert len(found) == dialog.rows.rowCount() == number > 1
     assert dialog.said.text() == f"{number} found"
     qtbot.keyClick(dialog.field, Qt.Key.Key_Return)
@@ -80,10 +80,10 @@ def test_a_click_and_the_arrows_in_the_list_select(qtbot: QtBot, shown: MainWind
     dialog = search(qtbot, shown, word_of(shown)[0].lower())
     place = dialog.list.visualRect(dialog.rows.index(1, 0)).center()
     qtbot.mouseClick(dialog.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert shown.find.found.at == 1
+    assert shown.finding.found.at == 1
     token = shown.selection.now.token
     qtbot.keyClick(dialog.list, Qt.Key.Key_Up)
-    assert shown.find.found.at == 0
+    assert shown.finding.found.at == 0
     assert shown.selection.now.token != token
 
 
@@ -95,7 +95,7 @@ def test_steps_requests_and_marks_are_found_by_their_names(
     qtbot: QtBot, shown: MainWindow, typed: str, step: int | None, asked: int | None
 ) -> None:
     dialog = search(qtbot, shown, typed)
-    assert len(shown.find.found) == 1
+    assert len(shown.finding.found) == 1
     qtbot.keyClick(dialog.field, Qt.Key.Key_Return)
     now = shown.selection.now
     if step is not None:
@@ -107,7 +107,7 @@ def test_steps_requests_and_marks_are_found_by_their_names(
 
 def test_closed_it_marks_nothing_and_its_keys_go_on(qtbot: QtBot, shown: MainWindow) -> None:
     dialog = search(qtbot, shown, word_of(shown)[0].lower())
-    found = shown.find.found
+    found = shown.finding.found
     qtbot.keyClick(dialog.field, Qt.Key.Key_Return)
     request = shown.selection.now.request
     assert found.in_request(request)
@@ -124,7 +124,7 @@ def test_another_session_is_searched_anew(qtbot: QtBot, shown: MainWindow, tmp_p
     path = write(chunks_of_a_server(), tmp_path / "b.dscope")
     with qtbot.waitSignal(shown.shown.opened):
         shown.open_path(str(path))
-    found = shown.find.found
+    found = shown.finding.found
     qtbot.waitUntil(lambda: found.session is shown.shown.session and found.over)
     assert [found.row(index).where for index in range(len(found))] == ["request 0 · 40.0\u2009ms"]
     qtbot.keyClick(dialog.field, Qt.Key.Key_Return)
@@ -133,8 +133,8 @@ def test_another_session_is_searched_anew(qtbot: QtBot, shown: MainWindow, tmp_p
 
 def test_without_a_session_there_is_nothing_to_find(window: MainWindow) -> None:
     assert not window.menus.actions["find"].isEnabled()
-    window.find.ask()
-    assert window.find.dialog is None
+    window.finding.ask()
+    assert window.finding.dialog is None
 
 
 def test_the_keys_are_those_of_other_programs(window: MainWindow) -> None:

@@ -192,3 +192,12 @@ def test_an_empty_session_says_what_will_come(qtbot: QtBot) -> None:
     assert panel.empty_text()
     assert panel.rows() == (list(COLUMNS), [])
     assert panel.figures() == ""
+
+
+def test_the_focus_alone_selects_nothing(qtbot: QtBot) -> None:
+    panel = panel_of(qtbot, busy_run().session)
+    panel.activateWindow()
+    panel.setFocus(Qt.FocusReason.ShortcutFocusReason)
+    qtbot.waitUntil(panel.table.hasFocus)
+    assert panel.context.selection.now.request is None
+    assert panel.table.chosen is None
