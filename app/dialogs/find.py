@@ -240,9 +240,7 @@ class FindDialog(QDialog):
         self.said.setText(state_words(found))
         for button in (self.previous, self.next):
             button.setEnabled(len(found) > 0)
-        session = found.session
-        grown = session is not None and found.over and found.pattern is not None and session.revision != found.revision
-        self.anew.setVisible(grown)
+        self.anew.setVisible(found.over and found.grown)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

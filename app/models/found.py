@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from app.look.units import count, cut, name_of, seconds
-from app.models.mark_words import mark_words
 from engine.figures.finding import NOWHERE, Hit, TextPattern
 from engine.figures.text_pieces import TextPieces
 from engine.session.columns import Columns
@@ -63,6 +62,11 @@ class Found(QObject):
         self._places = self._none()
         self._pieces: tuple[int, TextPieces] | None = None
         self._in_request: dict[int, tuple[int, list[tuple[int, int]]]] = {}
+
+    @property
+    def grown(self) -> bool:
+        """Whether the session has grown since the search began."""
+        return self.session is not None and self.pattern is not None and self.session.revision != self.revision
 
     def __len__(self) -> int:
         return len(self.named) + len(self._places)
@@ -223,10 +227,7 @@ def _named_row(session: Session, hit: Hit) -> Row:
         return Row(kind, f"{_step_words(hit.step)} · {seconds(int(session.steps['start_ns'][hit.step]) / 1e9)}")
     if hit.request is not None:
         return Row(kind, _request_words(hit.request), after=name_of(session.requests[hit.request].prompt))
-    if hit.mark is None:
-        return Row(kind, "")
-    mark = session.marks[hit.mark]
-    return Row(kind, seconds(mark.t_ns / 1e9), match=name_of(mark_words(mark)))
+    return Row(kind, "" if hit.t_ns is None else seconds(hit.t_ns / 1e9), match=name_of(hit.label))
 
 
 def _named_target(session: Session, hit: Hit) -> dict[str, int | None]:
@@ -234,13 +235,12 @@ def _named_target(session: Session, hit: Hit) -> dict[str, int | None]:
         return {"step": hit.step, "token": None}
     if hit.request is not None:
         return {"request": hit.request}
-    if hit.mark is None:
+    if hit.t_ns is None:
         return {}
-    t_ns = session.marks[hit.mark].t_ns
     if len(session.steps):
-        step = int(np.searchsorted(session.steps["start_ns"], t_ns, "right")) - 1
+        step = int(np.searchsorted(session.steps["start_ns"], hit.t_ns, "right")) - 1
         return {"step": max(step, 0), "token": None}
     emitted = session.tokens["emitted_ns"]
     if not len(emitted):
         return {}
-    return {"token": min(int(np.searchsorted(emitted, t_ns)), len(emitted) - 1)}
+    return {"token": min(int(np.searchsorted(emitted, hit.t_ns)), len(emitted) - 1)}

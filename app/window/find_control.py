@@ -82,8 +82,8 @@ class FindControl(QObject):
             return
         pattern = TextPattern(typed)
         self.found.begin(session, pattern)
-        labels = [mark_words(mark) for mark in session.marks]
-        self.found.add_named([*numbered(session, typed, self._words()), *marked(labels, TextPattern(typed.strip()))])
+        marks = [(mark.t_ns, mark_words(mark)) for mark in list(session.marks)]
+        self.found.add_named([*numbered(session, typed, self._words()), *marked(marks, TextPattern(typed.strip()))])
         patience = self._patience = Patience()
         self._jobs.start(
             lambda: self._work(session, pattern, patience), lambda _: self._on_over(patience), patience=patience,
@@ -105,6 +105,8 @@ class FindControl(QObject):
         if not number:
             if self.dialog is None or not self.dialog.isVisible():
                 self.ask()
+            elif self.found.over and self.found.grown:
+                self.search()
             return
         at = self.found.at
         self.select((0 if by > 0 else number - 1) if at is None else (at + by) % number)

@@ -32,8 +32,10 @@ class Hit:
     kind: Kind
     step: int | None = None
     request: int | None = None
-    mark: int | None = None
-    """A place of `Session.marks`."""
+    t_ns: int | None = None
+    """The moment of a mark."""
+    label: str = ""
+    """What a mark says."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,9 @@ def numbered(session: Session, typed: str, words: Mapping[str, Kind]) -> list[Hi
     return found
 
 
-def marked(labels: list[str], pattern: TextPattern) -> list[Hit]:
-    """The marks whose label has the pattern; `labels` are in the order of `Session.marks`."""
-    return [Hit("mark", mark=place) for place, label in enumerate(labels) if pattern.regex.search(label)]
+def marked(marks: list[tuple[int, str]], pattern: TextPattern) -> list[Hit]:
+    """Those of these marks, (moment in ns, label) each, whose label has the pattern."""
+    return [Hit("mark", t_ns=t_ns, label=label) for t_ns, label in marks if pattern.regex.search(label)]
 
 
 def asked_for(session: Session, typed: str) -> list[Hit]:

@@ -188,7 +188,7 @@ def test_a_mark_selects_the_step_of_its_moment(qtbot: QtBot) -> None:
     session = busy_run().session
     found = Found()
     found.begin(session, TextPattern("sdpa"))
-    found.add_named([Hit("mark", mark=0)])
+    found.add_named([Hit("mark", t_ns=session.marks[0].t_ns, label=session.marks[0].label)])
     assert found.target(0) == {"step": 1, "token": None}
     assert found.row(0).match == "attention: sdpa → reference"
 

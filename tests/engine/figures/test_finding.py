@@ -141,9 +141,9 @@ def test_steps_and_requests_are_found_by_their_number(typed: str, found: list[Hi
 
 def test_marks_are_found_by_their_label_and_requests_by_words_of_their_prompt() -> None:
     session = busy_run().session
-    labels = [mark.label for mark in session.marks]
-    assert marked(labels, TextPattern("SDPA")) == []
-    assert marked(labels, TextPattern("sdpa")) == [Hit("mark", mark=0)]
+    marks = [(mark.t_ns, mark.label) for mark in session.marks]
+    assert marked(marks, TextPattern("SDPA")) == []
+    assert marked(marks, TextPattern("sdpa")) == [Hit("mark", t_ns=marks[0][0], label=marks[0][1])]
     assert asked_for(session, "sat dogs") == [Hit("request", request=2)]
     assert asked_for(session, "dogs sat") == []  # found as text
     assert asked_for(session, "dogs") == []
