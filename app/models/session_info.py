@@ -15,8 +15,8 @@ from PySide6.QtCore import QCoreApplication
 from app.core.engine_sentences import in_window_language
 from app.look.units import DERIVED, MEASURED, count, cut, memory, parameters, rate, seconds, significant
 from app.models import counted
+from app.models.asked_rows import asked_rows
 from app.models.info_row import InfoRow
-from app.models.request_rows import request_rows
 from app.models.request_tally import RequestTally
 from app.models.switch_history import MOST_SHOWN, Change, change_row, changes_of
 from engine.figures.ceilings import MEMORY, CeilingFacts, ceiling_facts
@@ -60,7 +60,7 @@ class SessionInfo:
             *_model(session),
             *_machine(session),
             *self._switches(most),
-            *request_rows(self._tally),
+            *asked_rows(self._tally),
             *_ceilings(session),
         ]
 

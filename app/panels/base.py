@@ -12,6 +12,7 @@ from app.core.activity import Activity
 from app.core.jobs import Jobs
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
+from app.models.found import Found
 from app.panels.untold import why_untold
 from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import Probe, RunSpec
@@ -94,6 +95,8 @@ class PanelContext:
     """Changes of the shown session; None without a window, where nothing can be changed."""
     marks: MarkKeeper | None = None
     """None without a window."""
+    found: Found | None = None
+    """What was searched and found, which texts mark; None without a window."""
 
 
 class Panel(QWidget):

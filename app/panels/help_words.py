@@ -82,6 +82,12 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "what was recorded, in groups; a row of Switches says from which step on what was changed, and a click "
         "selects that step. Ctrl+C copies the value of a row, a double click opens it so that a part can be selected.",
     ),
+    "requests": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "A row is a request, with its own times: the queue before its first step, the time to its first token (TTFT), "
+        "the time of each later one (TPOT), and how long it took. Below stand the percentiles of the requests that are "
+        "shown: those of a selected range of steps, or in the chosen state. A head sorts by its column.",
+    ),
 }  # fmt: skip
 """By the panel's name: what its rows, columns and colours are."""
 
@@ -106,6 +112,7 @@ KEYS_IN: Final[dict[str, tuple[str, ...]]] = {
     "roofline": (QT_TRANSLATE_NOOP("PanelHelp", "← and → go through the points of the chart."),),
     "batch": (AXIS, QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go from request to request.")),
     "session": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go through the rows, Enter selects the step of a row."),),
+    "requests": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ select a request, Enter selects its first token."),),
 }  # fmt: skip
 """By the panel's name: the keys that work in it while it has the focus."""
 

@@ -79,6 +79,7 @@ class InspectorPanel(Panel):
         self.positions = BarList(self.tr("Positions of its step by class ●"))
         self.row_label, self.flow = self.row.label, self.row.flow
         self.flow.clicked.connect(self._choose)
+        self.flow.follow(context.found)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._column_count = 0
         self._beside = False

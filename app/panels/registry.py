@@ -144,6 +144,14 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         ),
         "app.panels.session:SessionPanel",
     ),
+    PanelEntry(
+        "requests",
+        QT_TRANSLATE_NOOP("PanelTitles", "Requests"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "How each request fared: its queue, its times, its tokens, and the percentiles of all."
+        ),
+        "app.panels.requests:RequestsPanel",
+    ),
 )
 
 

@@ -32,6 +32,7 @@ from app.window.drawn_parts import DrawnParts
 from app.window.edits import Edits
 from app.window.exports import Exports
 from app.window.feed import Feed
+from app.window.find_control import FindControl
 from app.window.help import show_about, show_keys, show_palette, show_panel_help
 from app.window.keyboard import Keyboard
 from app.window.mark_control import MarkControl
@@ -112,8 +113,10 @@ class MainWindow(QMainWindow):
         self.status_control = StatusControl(self, self.status, self.shown, self.control, self.server, feed, self.jobs)
         self._build_side()
         activity = Activity(self)
+        self.finding = FindControl(self, self.shown, self.selection, self.jobs, self.run_panel.text)
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, self.edits, self.marks),
+            self, self.side,
+            PanelContext(self.selection, feed, self.jobs, activity, self.edits, self.marks, self.finding.found),
             self.exports, self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)
@@ -179,6 +182,7 @@ class MainWindow(QMainWindow):
             self._parts.part("strip", self.strip.refresh),
             self._parts.part("text", self.run_panel.refresh, weight=TEXT_WEIGHT),
             self._parts.part("status", self.status_control.refresh, lambda: self.feed.overhead),
+            self._parts.part("find", self.finding.refresh),
             *(self._parts.panel(name, dock) for name, dock in self.docks.items()),
         ]
         return Refresher(parts, self, self._drawing_share)
@@ -259,6 +263,9 @@ class MainWindow(QMainWindow):
             "next_mark": partial(self.marks.walk, 1),
             "take_over": self.take_over.take_over,
             "measure_ceilings": self.control.measure_ceilings,
+            "find": self.finding.ask,
+            "find_next": partial(self.finding.go, 1),
+            "find_previous": partial(self.finding.go, -1),
             "clear": self._clear_or_stop,
             "back": self.selection.back,
             "forward": self.selection.forward,
@@ -304,7 +311,8 @@ class MainWindow(QMainWindow):
         self.menus.actions["take_over"].setEnabled(session is not None)
         self.panels.show_session(session, self._is_long)
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
-        self.menus.actions["compare"].setEnabled(session is not None)
+        for name in ("compare", "find", "find_next", "find_previous"):
+            self.menus.actions[name].setEnabled(session is not None)
         self._parts.forget()
         self.start.follow()
         self.follow_news()
@@ -345,6 +353,7 @@ class MainWindow(QMainWindow):
         self.panels.restyle()
         self.comparing.restyle()
         self.browser.restyle()
+        self.finding.restyle()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
@@ -362,6 +371,7 @@ class MainWindow(QMainWindow):
         self.panels.rebuild()
         self.comparing.retranslate()
         self.browser.retranslate()
+        self.finding.retranslate()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
@@ -452,6 +462,7 @@ class MainWindow(QMainWindow):
         for part in (self.shown, self.model, self.control):
             QApplication.sendPostedEvents(part, QEvent.Type.MetaCall)  # the feed's last events
         self._wait_for_files()
+        self.finding.close()
         self.activity.end()
         self.ahead.end()
         self.kept.close()

@@ -24,6 +24,7 @@ from engine.figures.ceilings import least_read_s, measured_when_busy
 from engine.figures.gaps import itl_seconds
 from engine.figures.launches import eager_counts
 from engine.figures.pauses import paces_of, pauses_of
+from engine.figures.request_table import RequestTable
 from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, token_rows
 from engine.figures.told import column_told, told, total_of
 from engine.session.kv_shape import kv_shape_of
@@ -52,6 +53,12 @@ class RequestFigures:
     latency_s: float | None
     waited_s: float | None
     """From arrival to the first step that computed anything for it."""
+    arrived_s: float
+    """When it arrived, from the session's zero."""
+    reused: int | None
+    """Positions of its prompt that the first step which computed for it found in a cache; None before that."""
+    preempted: int | None
+    """How often it lost its slot and came back with less in the cache than it had held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +137,10 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
     tokens = token_rows(session, steps)
     phases = phases_s(session, steps)
     wall_s = run_wall_s(session, steps)
+    table = RequestTable(session)
+    table.update()
     return Summary(
-        requests=[request_figures(session, request, steps) for request in by_id(session)],
+        requests=[request_figures(session, request, table, steps) for request in by_id(session)],
         steps=len(session.steps["id"][rows]) if told(session, "steps") else None,
         tokens=len(tokens),
         wall_s=wall_s,
@@ -276,8 +285,11 @@ def ttft_s(session: Session, request: RecordedRequest) -> float | None:
     return (first_ns - request.arrived_ns - pauses_of(session).within(request.arrived_ns, first_ns)) / 1e9
 
 
-def request_figures(session: Session, request: RecordedRequest, steps: StepRange = None) -> RequestFigures:
+def request_figures(
+    session: Session, request: RecordedRequest, table: RequestTable, steps: StepRange = None
+) -> RequestFigures:
     """One request's figures; its tokens are those of a range of steps, its times those of the whole request."""
+    row = table.row_of(request.id)
     rows = np.array(request.token_rows, np.int64)
     times = session.tokens["emitted_ns"]
     pauses = pauses_of(session)
@@ -304,6 +316,9 @@ def request_figures(session: Session, request: RecordedRequest, steps: StepRange
         tpot_s=tpot,
         latency_s=latency,
         waited_s=None if request.scheduled_ns is None else after_arrival_s(request.scheduled_ns),
+        arrived_s=request.arrived_ns / 1e9,
+        reused=None if row is None else table.count("reused", row),
+        preempted=None if row is None else table.count("preempted", row),
     )
 
 

@@ -110,6 +110,8 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
             return []  # the weights of a row, which the walk reads where they are painted
         case "kv-memory":
             return _memory(mode, env, step)
+        case "requests":
+            return _requests(env, database, steps)
         case _:
             raise NotImplementedError(f"Say here what {panel!r} copies as CSV.")
 
@@ -175,6 +177,25 @@ def _improvement(info: Any, key: str, measure: str) -> tuple[Any, ...]:
     if load is not None:
         ran = (load.requests, *load.prompt_tokens, *load.generated, load.most_tokens, load.kv_limit_bytes)
     return (key, measure, *sides, pair.factor, *claim, pair.same_tokens, pair.reason, *ran)
+
+
+def _requests(env: Env, database: Database, steps: tuple[int, int]) -> Rows:
+    """The requests of a range of steps, by their numbers."""
+    found: Rows = []
+    shown = database.rows(
+        "SELECT id, prompt FROM requests WHERE id IN (SELECT request_id FROM work WHERE step_id BETWEEN ? AND ?"
+        " UNION SELECT request_id FROM tokens WHERE step_id BETWEEN ? AND ?) ORDER BY id", *steps, *steps,
+    )  # fmt: skip
+    drafts = env["all"].acceptance_by_request
+    for id, prompt in shown:
+        one = env["all"].requests[id]
+        accepted = drafts[id] if str(id) in set(drafts) else None
+        found.append(
+            (id, prompt, one.finish_reason, one.arrived_s, one.waited_s, one.ttft_s, one.tpot_s, one.latency_s,
+             one.prompt_tokens, len(one.token_ids), one.reused, one.preempted,
+             accepted and accepted.accepted / accepted.drafted, accepted and accepted.length)
+        )  # fmt: skip
+    return found
 
 
 def _slots(env: Env) -> Rows:

@@ -22,7 +22,7 @@ from app.panels.registry import PANELS, entry
 from app.panels.utilisation import UtilisationPanel
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
-from tests.app.figures import of_servers, of_session, of_time, of_work
+from tests.app.figures import of_requests, of_servers, of_session, of_time, of_work
 from tests.app.figures.copied import differences, rows_of
 from tests.app.figures.database import Database
 from tests.app.figures.recorded import Recorded
@@ -37,6 +37,7 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
     "utilisation": of_time.UTILISATION, "roofline": of_time.ROOFLINE, "summary": of_time.SUMMARY,
     "batch": of_work.BATCH, "parallel": of_time.PARALLEL, "before-after": of_time.BEFORE_AFTER,
     "session": of_session.SESSION,
+    "requests": of_requests.REQUESTS,
 }  # fmt: skip
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",
@@ -50,7 +51,7 @@ PANELS_OF: Final = {
     "batched": ("kv-memory",),
     "measured": ("before-after", "batch", "timeline"),
     "both": ("batch", "before-after", "summary"),
-    "served": ("redundancy", "kv-memory", "batch", "utilisation", "summary"),
+    "served": ("redundancy", "kv-memory", "batch", "utilisation", "summary", "requests"),
     "gpu": ("timeline", "latency", "utilisation", "kv-memory", "roofline", "summary", "parallel"),
 }
 """Panels that show something of these sessions that they do not show of the others."""
