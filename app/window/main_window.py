@@ -137,12 +137,7 @@ class MainWindow(QMainWindow):
         self._share = DrawingShare()
         self.refresher = self._build_refresher()
         self._connect()
-        self.retranslate()
-        self.choices.show()
-        self._place()
-        leave_focus_on_click(self)
-        self.run_panel.run_button.setFocus()
-        self.shown.changed.emit()  # no session yet
+        self._begin()
 
     # --- building ---------------------------------------------------------------------------------------------------
 
@@ -150,6 +145,15 @@ class MainWindow(QMainWindow):
         self.setObjectName("main-window")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
+
+    def _begin(self) -> None:
+        """Show what there is before the first session."""
+        self.retranslate()
+        self.choices.show()
+        self._place()
+        leave_focus_on_click(self)
+        self.run_panel.run_button.setFocus()
+        self.shown.changed.emit()  # no session yet
 
     def _build_side(self) -> None:
         self.side = QDockWidget()
