@@ -61,7 +61,8 @@ class TimelineFigures:
 
     steps: int
     teacher_passes: int
-    tokens: int
+    tokens: int | None
+    """None where nobody told them."""
     span_s: float
     """From the first step's start to the last one's end, pauses included."""
     paused_s: float
@@ -81,7 +82,7 @@ class Summary:
 
     requests: list[RequestFigures]
     steps: int | None
-    tokens: int
+    tokens: int | None
     wall_s: float
     tokens_per_s: float | None
     positions: dict[str, int | None]
@@ -111,6 +112,11 @@ class Summary:
     serving: dict[str, Any] | None
     """The server that the session tells of, and what it does not tell; None for our own engine."""
 
+    @property
+    def trace(self) -> bool:
+        """Whether it is of an imported trace."""
+        return self.serving is not None and "trace" in self.serving["levels"]
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `record --json` and `info --json` print them."""
         return asdict(self)
@@ -130,7 +136,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
     return Summary(
         requests=[request_figures(session, request, steps) for request in by_id(session)],
         steps=len(session.steps["id"][rows]) if told(session, "steps") else None,
-        tokens=len(tokens),
+        tokens=len(tokens) if told(session, "tokens") else None,
         wall_s=wall_s,
         tokens_per_s=tokens_per_s(session, steps),
         positions={name: total_of(session, f"positions_{name}", rows) for name in CLASSES},
@@ -228,7 +234,7 @@ def timeline_figures(session: Session, steps: StepRange = None) -> TimelineFigur
     return TimelineFigures(
         steps=len(starts) - passes,
         teacher_passes=passes,
-        tokens=int(table["tokens_out"][rows].sum()),
+        tokens=total_of(session, "tokens_out", rows),
         span_s=span_ns / 1e9,
         paused_s=paused_ns / 1e9,
         idle_s=max(span_ns - busy_ns - paused_ns, 0) / 1e9,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from engine import leftovers
 from engine.errors import SessionFileError
@@ -45,7 +46,9 @@ def import_trace(
     """
     patience = patience or Patience()
     trace = read_trace(Path(path), patience, lambda share: progress(share * READ_SHARE))
-    events = _events(trace, Path(path).name)
+    own = os.stat(path)
+    fact = TraceFact(one_line(Path(path).name), own.st_size, own.st_mtime_ns)
+    events = _events(trace, fact)
     total = len(trace.kernels) + len(trace.ranges) + len(trace.steps) + len(trace.names) + 1
     try:
         with leftovers.folder(beside=target.parent) as folder:
@@ -63,8 +66,8 @@ def import_trace(
         raise SessionFileError(f"The session file {target} cannot be written: {error.strerror}.") from error
 
 
-def _events(trace: Trace, file: str) -> Iterator[AnyEvent]:
-    yield SessionStarted(_facts(trace, file))
+def _events(trace: Trace, fact: TraceFact) -> Iterator[AnyEvent]:
+    yield SessionStarted(_facts(trace, fact))
     for id, name in enumerate(trace.names):
         yield TraceName(id, utf8(name))
     yield from _steps(trace)
@@ -72,7 +75,7 @@ def _events(trace: Trace, file: str) -> Iterator[AnyEvent]:
     yield from _kernels(trace)
 
 
-def _facts(trace: Trace, file: str) -> dict[str, str]:
+def _facts(trace: Trace, fact: TraceFact) -> dict[str, str]:
     """The rows of `meta`."""
     told: set[Topic] = set()
     if len(trace.steps):
@@ -84,14 +87,14 @@ def _facts(trace: Trace, file: str) -> dict[str, str]:
         if topic not in told:
             of_steps = topic in ("steps", "phases") and not len(trace.steps)
             not_told[topic] = NO_STEPS_TRACED if of_steps else NOT_TRACED
-    name = one_line(file)
-    serving = Serving(KIND, "", name, ("trace",), not_told, {"trace": CLOCK})
+    serving = Serving(KIND, "", fact.file, ("trace",), not_told, {"trace": CLOCK})
     kinds = dict(list(trace.left_out.items())[:MOST_KINDS])
-    fact = TraceFact(
-        name, trace.steps.made_of, "device" if len(trace.kernels) else "host", trace.steps.kinds_told, kinds,
-        trace.unreadable, trace.ends_missing, trace.begins_missing, trace.cut_short,
+    whole = replace(
+        fact, steps_by=trace.steps.made_of, phases_by="device" if len(trace.kernels) else "host",
+        kinds_told=trace.steps.kinds_told, left_out=kinds, unreadable=trace.unreadable,
+        ends_missing=trace.ends_missing, begins_missing=trace.begins_missing, cut_short=trace.cut_short,
     )  # fmt: skip
-    facts = {"serving": serving_fact(serving), "trace": trace_fact(fact), "model": "", "model_config": "{}"}
+    facts = {"serving": serving_fact(serving), "trace": trace_fact(whole), "model": "", "model_config": "{}"}
     facts |= {"detail": "phase" if len(trace.steps) else "off", "versions": json.dumps(_versions(trace.facts))}
     facts |= _device(trace.facts) if len(trace.kernels) else {}
     return facts if trace.epoch_ns is None else {**facts, "epoch_ns": str(trace.epoch_ns)}

@@ -24,6 +24,9 @@ class TraceFact(msgspec.Struct, frozen=True):
     """
 
     file: str
+    size_bytes: int = 0
+    changed_ns: int = 0
+    """When the file was changed, ns since 1970: with its size, how the same file is known again."""
     steps_by: str = ""
     phases_by: str = ""
     kinds_told: bool = False
