@@ -76,6 +76,12 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference "
         "claims, the mark what this machine measured.",
     ),
+    "kernels": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "It shows what was imported from a trace of PyTorch's profiler. A row is a kernel of the device or a range of "
+        "the host with the time of all its calls, of the selected steps or of the whole trace. Calls in no step are "
+        "those that nothing in the trace leads back to one.",
+    ),
 }  # fmt: skip
 """By the panel's name: what its rows, columns and colours are."""
 
@@ -98,6 +104,7 @@ KEYS_IN: Final[dict[str, tuple[str, ...]]] = {
     ),
     "utilisation": (AXIS,),
     "roofline": (QT_TRANSLATE_NOOP("PanelHelp", "← and → go through the points of the chart."),),
+    "kernels": (QT_TRANSLATE_NOOP("PanelHelp", "Enter goes to the step of the longest call of a row."),),
     "batch": (AXIS, QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go from request to request.")),
 }  # fmt: skip
 """By the panel's name: the keys that work in it while it has the focus."""

@@ -136,6 +136,12 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         QT_TRANSLATE_NOOP("PanelTitles", "What each improvement buys here, off and on, beside the reference."),
         "app.panels.before_after:BeforeAfterPanel",
     ),
+    PanelEntry(
+        "kernels",
+        QT_TRANSLATE_NOOP("PanelTitles", "Kernels"),
+        QT_TRANSLATE_NOOP("PanelTitles", "Where the time of a profiler's trace went, by kernel and by operation."),
+        "app.panels.kernels:KernelsPanel",
+    ),
 )
 
 

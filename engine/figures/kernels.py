@@ -16,7 +16,6 @@ from engine.session.store import Session
 from engine.session.trace_fact import TraceFact, trace_of
 
 
-
 @dataclass(frozen=True, slots=True)
 class KernelSum:
     """All calls of one kernel. Kernels of several streams overlap, so sums may be more than the time that passed."""
@@ -141,6 +140,6 @@ def _groups(table: EventTable, steps: StepRange) -> _Groups | None:
         by_phase.reshape(len(found), len(PHASES)).argmax(axis=1).tolist(),
         np.bincount(group, minlength=len(found)).tolist(),
         np.bincount(group[step[rows] < 0], minlength=len(found)).tolist(),
-        np.bincount(group, ns, len(found)),
-        np.bincount(group, own, len(found)),
+        np.bincount(group, ns, len(found)).astype(np.float64),
+        np.bincount(group, own, len(found)).astype(np.float64),
     )

@@ -139,9 +139,7 @@ class Collected:
             _whole(args.correlation), _external(args),
         ))  # fmt: skip
 
-    def _add_kernel(
-        self, event: TraceEvent | BareEvent, args: Arguments, begin: tuple[float, float, int, int]
-    ) -> None:
+    def _add_kernel(self, event: TraceEvent | BareEvent, args: Arguments, begin: tuple[float, float, int, int]) -> None:
         moved = _whole(args.bytes if args.bytes is not None else args.bytes_older)
         shape = (_shape(args.grid), _shape(args.block))
         number = self.shapes.setdefault(shape, len(self.shapes))

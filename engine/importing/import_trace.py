@@ -79,8 +79,11 @@ def _facts(trace: Trace, fact: TraceFact) -> dict[str, str]:
     """The rows of `meta`."""
     told: set[Topic] = set()
     if len(trace.steps):
-        told |= {"steps", "phases"} | ({"step_kinds"} if trace.steps.kinds_told else set())
-        told |= {"device_time"} if len(trace.kernels) else set()
+        told |= {"steps", "phases"}
+        if trace.steps.kinds_told:
+            told.add("step_kinds")
+        if len(trace.kernels):
+            told.add("device_time")
     not_told: dict[Topic, str] = {}
     topic: Any
     for topic in TOPICS:
@@ -149,9 +152,7 @@ def _ranges(trace: Trace) -> Iterator[Range]:
     rows = zip(*map(_in_parts, columns), strict=True)
     for id, (step, parent, name, thread, kind, phase, depth, start, end, own, ended) in enumerate(rows):
         told = "told" if ended else "missing"
-        yield Range(
-            id, step, parent, name, thread, RANGE_KINDS[kind], PHASES[phase], depth, start, end, own, told
-        )  # type: ignore[arg-type]
+        yield Range(id, step, parent, name, thread, RANGE_KINDS[kind], PHASES[phase], depth, start, end, own, told)  # type: ignore[arg-type]
 
 
 def _kernels(trace: Trace) -> Iterator[Kernel]:
@@ -161,13 +162,14 @@ def _kernels(trace: Trace) -> Iterator[Kernel]:
         k.shape, k.ended,
     )  # fmt: skip
     rows = zip(*map(_in_parts, columns), strict=True)
-    for id, (step, within, name, kind, phase, device, stream, start, end, launch, moved, shape, ended) in enumerate(rows):
+    for id, (step, within, name, kind, phase, device, stream, start, end, launch, moved, shape, ended) in enumerate(
+        rows
+    ):
         grid, block = shapes[shape]
         yield Kernel(
             id, step, within, name, KERNEL_KINDS[kind], PHASES[phase], device, stream, start, end, launch, moved, grid,
             block, "told" if ended else "missing",
-        )  # type: ignore[arg-type] # fmt: skip
-
+        )  # fmt: skip
 
 
 def _in_parts(column: Any) -> Iterator[Any]:

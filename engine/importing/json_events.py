@@ -1,7 +1,7 @@
 """Divides the text of a trace into events while it is read, in memory that is bounded whatever the text holds.
 
 A trace is one JSON object whose list `traceEvents` may have millions of entries, or (older) that list alone. Only the
-texts outside of the list are decoded whole, and they are bounded. Where an event ends is found for many of them at once:
+texts outside of the list are decoded whole, and they are bounded. Where events end is found for many of them at once:
 quotes, braces and brackets are found by numpy, those inside of texts are left out by the parity of the quotes before
 them, and the depth is a running sum. An event that is no JSON is counted and left out; those beside it are kept.
 """
@@ -134,8 +134,8 @@ def _one(text: bytes) -> TraceEvent | BareEvent | None:
 
 
 def boundaries(text: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], int | None]:
-    """(starts, ends, stop) in a text that begins between two entries of a list: where the braces of each whole object in
-    it are, and where the list itself ends, None where it does not.
+    """(starts, ends, stop) in a text that begins between two entries of a list: where the braces of each whole object
+    are, and where the list itself ends, None where it does not.
     """
     codes = np.frombuffer(text, np.uint8)
     quotes = np.flatnonzero(codes == QUOTE)

@@ -38,9 +38,7 @@ def steps_at(moments: Column, starts: Column, ends: Column) -> Column:
     return found
 
 
-def steps_by_spans(
-    start: Column, place: Column, spans: dict[str, Column], span_steps: Column
-) -> Column:
+def steps_by_spans(start: Column, place: Column, spans: dict[str, Column], span_steps: Column) -> Column:
     """The step of each kernel by the step's span on its own stream, -1 where there is none.
 
     `place` numbers device and stream, as `spans["place"]` does; `span_steps` is the step that each span is of.

@@ -17,7 +17,7 @@ NAMED = (RANGE_KINDS.index("annotation"), RANGE_KINDS.index("module"))
 
 
 def names_to_phases(names: Sequence[str]) -> Callable[[Column], Column]:
-    """A function from numbers of names to phases, -1 where a name tells none; each name is looked at once, if at all."""
+    """A function from numbers of names to phases, -1 where a name tells none; it looks at each name once, if at all."""
     known: dict[int, int] = {}
 
     def phases(numbers: Column) -> Column:

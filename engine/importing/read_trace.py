@@ -80,7 +80,7 @@ def read_trace(path: Path, patience: Patience, progress: Progress) -> Trace:
         for batch in events.batches():
             if _is_ours(events.facts):
                 raise TraceError(
-                    f"{path_text(path)} was exported by DecodeScope: open its session in its place, which has all of it."
+                    f"{path_text(path)} was exported by DecodeScope: open its session instead, which has all of it."
                 )
             found.add(batch)
     finally:
@@ -97,9 +97,7 @@ def _is_ours(facts: dict[str, Any]) -> bool:
 
 
 def _arranged(path: Path, events: JsonEvents, found: Collected) -> Trace:
-    kernels, ranges, edges, spans = (
-        one.take() for one in (found.kernels, found.ranges, found.edges, found.spans)
-    )
+    kernels, ranges, edges, spans = (one.take() for one in (found.kernels, found.ranges, found.edges, found.spans))
     zero_us = min(float(one["start_us"].min(initial=np.inf)) for one in (kernels, ranges, edges))
     k, r, e, s = (_ns(one, zero_us) for one in (kernels, ranges, edges, spans))
     paired, begins_missing = joined(e)

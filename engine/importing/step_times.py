@@ -54,6 +54,3 @@ def host_times(steps: Steps, ranges: Ranges, step: Column, phase: Column) -> NDA
     total = found.sum(axis=1)
     found *= np.minimum(1.0, wall / np.maximum(total, 1.0))[:, None]  # a range may reach beyond the end of its step
     return found
-
-
-

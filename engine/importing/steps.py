@@ -105,9 +105,7 @@ def _with_kinds(ranges: Ranges, names: Sequence[str], annotations: Column, chose
         if step >= 0 and kind is not None:
             told[step].add(kind)
     kinds = tuple(_one_of(each) for each in told)
-    return Steps(
-        chosen, start, end, tuple(kind or UNKNOWN for kind in kinds), None not in kinds, made_of
-    )
+    return Steps(chosen, start, end, tuple(kind or UNKNOWN for kind in kinds), None not in kinds, made_of)
 
 
 def _one_of(kinds: set[StepKind]) -> StepKind | None:

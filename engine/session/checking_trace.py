@@ -10,7 +10,6 @@ from engine.session.store import Session
 from engine.session.trace_fact import trace_of
 
 
-
 def check_trace(session: Session) -> None:
     """Raise ValueError, which says what is wrong, where kernels and ranges make no sense."""
     trace_of(session.meta.get("trace", ""))

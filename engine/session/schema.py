@@ -364,9 +364,9 @@ class Range(Event, frozen=True, tag=True, array_like=True):
 
     An `annotation` is a person's, an `op` PyTorch's operation, `runtime` a call of the device's runtime or driver, and
     a `module` the call of a module of the model. `parent_id` is the innermost range of its thread around it, -1 without
-    one; `depth` counts these. `self_ns` is its time without the ranges directly inside it; modules are left out of that,
-    and theirs is without other modules. `thread_id` names the thread, `step_id` is as in `Kernel`. Where `ended` is
-    `missing`, the end was not told, and it lasts until the range around it, or the trace, ends.
+    one; `depth` counts these. `self_ns` is its time without the ranges directly inside it; modules count in none
+    but their own, which is without other modules. `thread_id` names the thread, `step_id` is as in `Kernel`. Where
+    `ended` is `missing`, the end was not told, and it lasts until the range around it, or the trace, ends.
     """
 
     id: Key

@@ -1,4 +1,4 @@
-"""The fact `trace` of a session that was imported from a profiler's trace: its file, and what of it could not be used."""
+"""The fact `trace` of a session that was imported from a profiler's trace: its file, and what of it is not used."""
 
 from __future__ import annotations
 

@@ -111,7 +111,9 @@ def serving_trace(steps: int, layers: int = 28, seed: int = 0, prefill_every: in
         made.range("user_annotation", "compute_logits", host - 0.25, 4.0)
         device += 121
         made.range("user_annotation", "sample", host + 6, 12.0)
-        made.launched("void at::native::reduce_kernel<512, 1, ArgMaxOps<float>>(float)", host + 7, device, 9.5, step=step)
+        made.launched(
+            "void at::native::reduce_kernel<512, 1, ArgMaxOps<float>>(float)", host + 7, device, 9.5, step=step
+        )
         device += 10
         host = max(host + 20, device)  # waits for the token
         made.range("cuda_runtime", "cudaStreamSynchronize", begin + 32 + 6.5 * 10 * layers + 21, 1.0, cbid=131)
