@@ -54,24 +54,27 @@ def kernel_sums(session: Session, steps: StepRange = None) -> list[KernelSum]:
     groups = _groups(session.kernels, steps)
     if groups is None:
         return []
-    total = max(float(groups.ns.sum()), 1.0)
+    total, ns = max(float(groups.ns.sum()), 1.0), groups.ns.tolist()
     order = np.argsort(-groups.ns, kind="stable").tolist()
     return [
         KernelSum(
             session.trace_names[groups.names[at]], session.kernels.words["kind"][groups.kinds[at]],
-            PHASES[groups.phases[at]], groups.calls[at], groups.ns[at] / 1e9, groups.ns[at] / 1e9 / groups.calls[at],
-            groups.ns[at] / total, groups.in_no_step[at],
+            PHASES[groups.phases[at]], groups.calls[at], ns[at] / 1e9, ns[at] / 1e9 / groups.calls[at],
+            ns[at] / total, groups.in_no_step[at],
         )
         for at in order
     ]  # fmt: skip
 
 
 def range_sums(session: Session, steps: StepRange = None) -> list[RangeSum]:
-    """The sums of each range by its own time, the largest first; of a range of steps those that began in them."""
+    """The sums of each range by its own time, the largest first; of a range of steps those that began in them.
+
+    As in the table of PyTorch's profiler, an operation that does nothing but call one of its own name is one call.
+    """
     groups = _groups(session.ranges, steps)
     if groups is None:
         return []
-    own = groups.own
+    own, all_ns, own_ns = groups.own, groups.ns.tolist(), groups.own.tolist()
     kinds = session.ranges.words["kind"]
     of_modules = np.array([kinds[kind] == "module" for kind in groups.kinds])
     totals = (max(float(own[~of_modules].sum()), 1.0), max(float(own[of_modules].sum()), 1.0))
@@ -79,7 +82,7 @@ def range_sums(session: Session, steps: StepRange = None) -> list[RangeSum]:
     return [
         RangeSum(
             session.trace_names[groups.names[at]], kinds[groups.kinds[at]], PHASES[groups.phases[at]],
-            groups.calls[at], groups.ns[at] / 1e9, own[at] / 1e9, own[at] / totals[int(of_modules[at])],
+            groups.calls[at], all_ns[at] / 1e9, own_ns[at] / 1e9, own_ns[at] / totals[int(of_modules[at])],
             groups.in_no_step[at],
         )
         for at in order
@@ -133,13 +136,26 @@ def _groups(table: EventTable, steps: StepRange) -> _Groups | None:
     group = group.reshape(-1)
     ns = (table["end_ns"][rows] - table["start_ns"][rows]).astype(np.float64)
     own = table["self_ns"][rows].astype(np.float64) if "self_ns" in table.names else ns
+    calls = ~_repeated(table)[rows] if "parent_id" in table.names else np.ones(len(rows), bool)
+    ns[~calls] = 0.0
     by_phase = np.bincount(group * len(PHASES) + table["phase"][rows], ns + 1e-3, len(found) * len(PHASES))
     return _Groups(
         (found // kinds).tolist(),
         (found % kinds).tolist(),
         by_phase.reshape(len(found), len(PHASES)).argmax(axis=1).tolist(),
-        np.bincount(group, minlength=len(found)).tolist(),
-        np.bincount(group[step[rows] < 0], minlength=len(found)).tolist(),
+        np.bincount(group[calls], minlength=len(found)).tolist(),
+        np.bincount(group[calls & (step[rows] < 0)], minlength=len(found)).tolist(),
         np.bincount(group, ns, len(found)).astype(np.float64),
         np.bincount(group, own, len(found)).astype(np.float64),
     )
+
+
+def _repeated(ranges: EventTable) -> NDArray[np.bool_]:
+    """Whether each range is the only one in a range of the same name; modules count neither."""
+    parents, names = ranges["parent_id"], ranges["name_id"]
+    plain = ranges["kind"] != ranges.words["kind"].index("module")
+    inside = plain & (parents >= 0)
+    children = np.bincount(parents[inside], minlength=len(ranges))
+    around = np.maximum(parents, 0)
+    repeated: NDArray[np.bool_] = inside & (children[around] == 1) & (names[around] == names)
+    return repeated
