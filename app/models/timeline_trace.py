@@ -36,8 +36,13 @@ class TraceRow:
         self._parts = []
         for band in range(int(band_of.max()) + 1):
             rows = alone & (self.bands == band)
-            since, until = begin[rows], self.ends[rows]
-            self._parts.append((since, until, np.concatenate(([0], np.cumsum(until - since)))))
+            # As float64, as moments on the axis are: searching would otherwise convert all of them each time.
+            since, lengths = begin[rows].astype(np.float64), (self.ends[rows] - begin[rows]).astype(np.float64)
+            self._parts.append((since, lengths, np.cumsum(lengths) - lengths))
+        self._starts = self.starts.astype(np.float64)
+        self._by_length = np.argsort(self.starts - self.ends, kind="stable")
+        self._lengths = (self.starts - self.ends)[self._by_length]
+        """Less than nothing, so that they rise: the longest first."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,8 +55,21 @@ class TraceRow:
 
     def within(self, lo_ns: float, hi_ns: float) -> slice:
         """Places in the row of the items that begin before `hi_ns` and of which some may last until `lo_ns`."""
-        first = max(0, int(np.searchsorted(self.starts, lo_ns, "right")) - LOOK_BACK)
-        return slice(first, int(np.searchsorted(self.starts, hi_ns, "left")))
+        first = max(0, int(np.searchsorted(self._starts, lo_ns, "right")) - LOOK_BACK)
+        return slice(first, int(np.searchsorted(self._starts, hi_ns, "left")))
+
+    def long_ones(self, lo_ns: float, hi_ns: float, least_ns: float) -> NDArray[np.int64]:
+        """Places of the items that are at least so long and lie at least partly between two moments, by their start.
+
+        Few of many items are, or few of all lie there: either way it looks at few.
+        """
+        part = self.within(lo_ns, hi_ns)
+        longest = int(np.searchsorted(self._lengths, -least_ns, "right"))
+        if longest < part.stop - part.start:
+            places = np.sort(self._by_length[:longest])
+            return places[(self.starts[places] < hi_ns) & (self.ends[places] > lo_ns)]
+        places = np.arange(part.start, part.stop)
+        return places[(self.ends[part] - self.starts[part] >= least_ns) & (self.ends[part] > lo_ns)]
 
     def at(self, lo_ns: float, hi_ns: float) -> int | None:
         """The id of the item at a moment, which is a pixel wide: the last one begun; None where none is."""
@@ -61,14 +79,17 @@ class TraceRow:
 
 
 def _worked(
-    moments: NDArray[np.float64], since: NDArray[np.int64], until: NDArray[np.int64], before: NDArray[np.int64]
+    moments: NDArray[np.float64],
+    since: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+    before: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """ns of the pieces of time, which do not overlap, before each moment."""
     if not len(since):
         return np.zeros(len(moments))
     at = np.searchsorted(since, moments, "right") - 1
     last = np.maximum(at, 0)
-    inside = np.clip(moments - since[last], 0.0, (until - since)[last])
+    inside = np.clip(moments - since[last], 0.0, lengths[last])
     return np.where(at >= 0, before[last] + inside, 0.0)
 
 

@@ -112,23 +112,27 @@ def _draw_row(painter: QPainter, scene: Scene, one: Placed, edges_ns: NDArray[np
     names = [scene.colours.groups[band] for band in BANDS]
     picture = stacked_columns(row.shares(edges_ns), names, max(1, round(box.height() * scene.ratio)))
     painter.drawImage(QPointF(scene.left, box.top()), image(picture, scene.ratio))
-    part = row.within(float(edges_ns[0]), float(edges_ns[-1]))
-    if part.start >= part.stop:
+    lo, hi = float(edges_ns[0]), float(edges_ns[-1])
+    # On the axis of steps a pixel may be short where the step is; what is too narrow after all is left to the density.
+    least = SINGLE * (hi - lo) / scene.width if scene.axis == "time" else 0.0
+    places = row.long_ones(lo, hi, least)
+    if not len(places):
         return
-    lefts, rights = _pixels(scene, row.starts[part]), _pixels(scene, row.ends[part])
+    lefts, rights = _pixels(scene, row.starts[places]), _pixels(scene, row.ends[places])
     wide = np.flatnonzero((rights - lefts >= SINGLE) & (rights > scene.left) & (lefts < scene.left + scene.width))
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
     ground, text = QColor(scene.colours.window), QColor(scene.colours.on_accent)
     colours = [QColor(name) for name in names]
     roomy = box.height() >= metrics.height() - 3
+    bands, ids = row.bands[places].tolist(), row.ids[places].tolist()
     for at in wide.tolist():
         left, right = max(float(lefts[at]), scene.left), min(float(rights[at]), scene.left + scene.width)
         area = QRectF(left, box.top(), right - left, box.height())
-        painter.fillRect(area, colours[int(row.bands[part][at])])
+        painter.fillRect(area, colours[bands[at]])
         painter.fillRect(QRectF(left, box.top(), 1, box.height()), ground)
         if right - left >= NAMED and roomy:
-            name = name_of_item(scene, Item(row, int(row.ids[part][at])))
+            name = name_of_item(scene, Item(row, ids[at]))
             shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, right - left - 2 * GRID)
             if shown != "…":
                 painter.setPen(text)
