@@ -118,6 +118,7 @@ class TraceLanes:
         of_phase = {phase: "draft" if phase == "draft" else GROUP_OF[phase] for phase in PHASES}
         self._band_of = np.array([bands.index(of_phase[phase]) for phase in PHASES], np.int64)
         self.streams = self._streams()
+        self._rest: dict[int, TraceRow] = {}
         self.threads = self._threads()
         tables = [table for table in (session.kernels, session.ranges) if len(table)]
         self.first_ns = float(min(int(table["start_ns"][0]) for table in tables))
@@ -126,6 +127,13 @@ class TraceLanes:
         present = np.unique(self._band_of[used["phase"]])
         self.bands = [bands[band] for band in present.tolist()]
         """The bands that items have, of the kernels where there are any."""
+
+    def rest_of_streams(self, first: int) -> TraceRow:
+        """The streams from `first` on as one row, where they have no room for a row each."""
+        if first not in self._rest:
+            ids = np.sort(np.concatenate([one.row.ids for one in self.streams[first:]]))
+            self._rest[first] = TraceRow("device", ids, self.session.kernels, self._band_of)
+        return self._rest[first]
 
     def _streams(self) -> list[Stream]:
         """The streams by device, the busiest of each first."""

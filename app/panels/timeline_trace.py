@@ -30,7 +30,7 @@ SINGLE: Final = 3.0
 """Pixels of a kernel or range from which it is drawn as a bar of its own; narrower ones are a density."""
 NAMED: Final = 28.0
 """Pixels from which a name is written into it."""
-LEAST_ROW: Final = 11.0
+LEAST_ROW: Final = 13.0
 TALLEST_ROW: Final = 30.0
 MOST_NAME: Final = 300
 
@@ -57,24 +57,25 @@ def placed_rows(trace: TraceLanes, lanes: Lanes) -> list[Placed]:
     return [*_host_rows(trace, lanes.host), *_device_rows(trace, lanes.device)]
 
 
-def hidden_rows(trace: TraceLanes, lanes: Lanes) -> tuple[int, int]:
-    """How many rows of the host and of the device there is no room for."""
-    host = sum(len(thread.rows) for thread in trace.threads) - len(list(_host_rows(trace, lanes.host)))
-    return host, len(trace.streams) - len(list(_device_rows(trace, lanes.device)))
-
-
 def _host_rows(trace: TraceLanes, box: QRectF) -> Iterator[Placed]:
+    """Threads and their depths from the top; the last row that has a place says how many have none."""
     rows = [(thread.name, depth, row) for thread in trace.threads for depth, row in enumerate(thread.rows)]
     height = _row_height(box, len(rows))
-    for at, (name, depth, row) in enumerate(rows[: int((box.height() + 0.5) // height)]):
+    fit = max(int((box.height() + 0.5) // height), 1)
+    for at, (name, depth, row) in enumerate(rows[:fit]):
         label = one_line(name, 40) if depth == 0 else ""
+        if at == fit - 1 and len(rows) > fit:
+            label = QCoreApplication.translate("Timeline", "and {} more").format(len(rows) - fit)
         yield Placed(row, QRectF(box.left(), box.top() + at * height, box.width(), height - 1), label)
 
 
 def _device_rows(trace: TraceLanes, box: QRectF) -> Iterator[Placed]:
+    """Streams from the top; those without a place of their own share the last row."""
     height = _row_height(box, len(trace.streams))
+    fit = max(int((box.height() + 0.5) // height), 1)
+    shared = len(trace.streams) > fit
     several = len({one.device for one in trace.streams}) > 1
-    for at, one in enumerate(trace.streams[: int((box.height() + 0.5) // height)]):
+    for at, one in enumerate(trace.streams[: fit - 1 if shared else fit]):
         number = one.stream if one.stream >= 0 else "?"
         words = QCoreApplication.translate("Timeline", "stream {}").format(number)
         if several:
@@ -82,6 +83,10 @@ def _device_rows(trace: TraceLanes, box: QRectF) -> Iterator[Placed]:
                 device=one.device, stream=number
             )
         yield Placed(one.row, QRectF(box.left(), box.top() + at * height, box.width(), height - 1), words)
+    if shared:
+        place = QRectF(box.left(), box.top() + (fit - 1) * height, box.width(), height - 1)
+        words = QCoreApplication.translate("Timeline", "{} streams").format(len(trace.streams) - fit + 1)
+        yield Placed(trace.rest_of_streams(fit - 1), place, words)
 
 
 def _row_height(box: QRectF, rows: int) -> float:
@@ -249,7 +254,7 @@ def _phase(phase: str) -> str:
     """Which phase names tell, and its group."""
     if phase == "other":
         return QCoreApplication.translate("Timeline", "no name tells its phase")
-    words = QCoreApplication.translate("Timeline", "phase {phase} ({group}), by its names")
+    words = QCoreApplication.translate("Timeline", "phase {phase} (in {group}), by names")
     return words.format(phase=phase, group=band_name(BAND_OF[phase]))
 
 

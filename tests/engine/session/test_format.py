@@ -57,6 +57,14 @@ def events() -> list[schema.AnyEvent]:
             schema.Speculation(i, 0, 2 + i % 5, i % 3),
             schema.DeviceSample(i * 10, f"cuda:{i % 2}", "power_watts", i / 4),
             schema.MetricSample(i * 10, "metrics", "vllm:num_requests_running", '{"engine":"0"}', i % 9),
+            *([schema.TraceName(i, f"name {i}")] if i < 5 else []),
+            schema.Kernel(
+                i, i, i, i % 5, ("kernel", "memcpy")[i % 2], ("ffn", "attention")[i % 2], 0, i % 3, start_ns,
+                start_ns + 40 + i % 7, i, i * 8 if i % 2 else -1, f"{i % 9},1,1", "128,1,1", "told",
+            ),
+            schema.Range(
+                i, i, i - 1, i % 5, 4, ("op", "runtime")[i % 2], "norm", min(i, 1), start_ns, start_ns + 60, 20, "told"
+            ),
         ]  # type: ignore[arg-type] # fmt: skip
     return found
 
