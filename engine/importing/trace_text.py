@@ -20,6 +20,8 @@ GZIP: Final = b"\x1f\x8b"
 ZIPPED: Final = 2**18
 """Bytes of compressed text that are read at once: what is behind the end of a member is copied for each member."""
 MOST_MEMBERS: Final = 100_000
+FEW: Final = 64
+"""Bytes at once of compressed text that is damaged near by."""
 
 Progress = Callable[[float], None]
 """Called with the share of the file that has been read, 0 to 1."""
@@ -89,10 +91,12 @@ class TraceText:
                 unzip = zlib.decompressobj(zlib.MAX_WBITS | 16) if rest else unzip
                 if not rest:
                     continue
+            before = unzip.copy()
             try:
                 text = unzip.decompress(rest, PIECE)
             except zlib.error:
                 self.cut_short = "its compressed text is damaged"
+                yield from _until_damage(before, rest)
                 return
             rest = unzip.unused_data if unzip.eof else unzip.unconsumed_tail
             yield text
@@ -105,6 +109,18 @@ class TraceText:
             return file.read(most)
         except OSError as error:
             raise TraceError(f"{path_text(self.path)} cannot be read: {error.strerror}.") from error
+
+
+def _until_damage(unzip: zlib._Decompress, rest: bytes) -> Iterator[bytes]:
+    """What can be unpacked of compressed text that is damaged somewhere: a failing call gives nothing of its own."""
+    for at in range(0, len(rest), FEW):
+        part = rest[at : at + FEW]
+        while part:
+            try:
+                yield unzip.decompress(part, PIECE)
+            except zlib.error:
+                return
+            part = unzip.unconsumed_tail
 
 
 def _joined(pieces: Iterator[bytes], go_on: Callable[[], None]) -> Iterator[bytes]:
