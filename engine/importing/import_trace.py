@@ -48,7 +48,7 @@ def import_trace(
     trace = read_trace(Path(path), patience, lambda share: progress(share * READ_SHARE))
     own = os.stat(path)
     fact = TraceFact(one_line(Path(path).name), own.st_size, own.st_mtime_ns)
-    events = _events(trace, fact)
+    events = events_of(trace, fact)
     total = len(trace.kernels) + len(trace.ranges) + len(trace.steps) + len(trace.names) + 1
     try:
         with leftovers.folder(beside=target.parent) as folder:
@@ -66,7 +66,8 @@ def import_trace(
         raise SessionFileError(f"The session file {target} cannot be written: {error.strerror}.") from error
 
 
-def _events(trace: Trace, fact: TraceFact) -> Iterator[AnyEvent]:
+def events_of(trace: Trace, fact: TraceFact) -> Iterator[AnyEvent]:
+    """A trace as the events of a session; `fact` says which file it is."""
     yield SessionStarted(_facts(trace, fact))
     for id, name in enumerate(trace.names):
         yield TraceName(id, utf8(name))

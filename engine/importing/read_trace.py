@@ -19,8 +19,8 @@ from engine.importing.trace_text import Progress, TraceError, TraceText
 from engine.plain_text import path_text
 from engine.session.patience import Patience
 
-OWN_FACTS: Final = frozenset({"model_config", "detail"})
-"""Facts of a session that our own exports write as `otherData`."""
+OWN_FACT: Final = "model_config"
+"""A fact of every session; our own exports write its facts as `otherData`."""
 MOST_TOTAL_NS: Final = 2**61
 ABSOLUTE_US: Final = 1e14
 """From here on a moment is counted from 1970: 1e14 µs are three years, longer than any machine runs."""
@@ -93,7 +93,7 @@ def read_trace(path: Path, patience: Patience, progress: Progress) -> Trace:
 
 def _is_ours(facts: dict[str, Any]) -> bool:
     other = facts.get("otherData")
-    return isinstance(other, dict) and other.keys() >= OWN_FACTS
+    return isinstance(other, dict) and OWN_FACT in other
 
 
 def _arranged(path: Path, events: JsonEvents, found: Collected) -> Trace:

@@ -1,4 +1,4 @@
-"""How Roofline, Summary and Before and after look, in dark and in light."""
+"""How Roofline, Summary, Before and after and Kernels look, in dark and in light."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.core.selection import Selection
 from app.look import theme
 from app.panels.base import Panel, PanelContext
 from app.panels.before_after import BeforeAfterPanel
+from app.panels.kernels import KernelsPanel
 from app.panels.roofline import RooflinePanel
 from app.panels.summary import SummaryPanel
 from engine.session.store import Session
@@ -19,6 +20,7 @@ from tests.app.panels.acting import shown
 from tests.app.panels.test_before_after import MeasuringControl, measured
 from tests.app.pictures import check_panel
 from tests.engine.figures.test_comparison import taught
+from tests.engine.importing.made import serving_trace, session_of
 from tests.engine.session.synthetic import synthetic_session
 
 
@@ -41,6 +43,7 @@ PANELS: dict[str, Callable[[], Panel]] = {
     "roofline-gpu": lambda: shown(RooflinePanel, on_a_gpu(), 800, 600),
     "summary": lambda: shown(SummaryPanel, taught(), 1100, 400),
     "before-after": before_after,
+    "kernels": lambda: shown(KernelsPanel, session_of(serving_trace(12, layers=3, prefill_every=5)), 900, 400),
 }
 
 

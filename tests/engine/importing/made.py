@@ -8,7 +8,14 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
+
+from engine.importing.import_trace import events_of
+from engine.importing.read_trace import read_trace
+from engine.session.patience import Patience
+from engine.session.store import Session
+from engine.session.trace_fact import TraceFact
 
 BASE_NS: Final = 1_790_857_026_000_000_000
 LAYER: Final = (
@@ -77,6 +84,16 @@ class MadeTrace:
         text = self.text(**facts).encode()
         path.write_bytes(gzip.compress(text, 1) if path.suffix == ".gz" else text)
         return path
+
+
+def session_of(made: MadeTrace) -> Session:
+    """The session of a trace, in memory."""
+    with TemporaryDirectory() as folder:
+        path = made.write(Path(folder) / "made.json")
+        trace = read_trace(path, Patience(), lambda _share: None)
+    session = Session()
+    session.apply(events_of(trace, TraceFact("made.json")))
+    return session
 
 
 def serving_trace(steps: int, layers: int = 28, seed: int = 0, prefill_every: int = 25) -> MadeTrace:

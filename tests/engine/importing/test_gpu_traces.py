@@ -184,7 +184,7 @@ def test_a_step_by_its_span_on_the_device_where_no_launch_is_told(opened: Any) -
         ('{"a": 1}', "it has no list “traceEvents”"),
         ('{"traceEvents": []}', "it has neither kernels nor ranges of a host"),
         ('{"traceEvents": [1, "x", [2], {"ph": 3}]}', "it has neither kernels nor ranges of a host"),
-        ('{"otherData": {"model_config": "{}", "detail": "phase"}, "traceEvents": [{}]}', "exported by DecodeScope"),
+        ('{"otherData": {"model_config": "{}"}, "traceEvents": [{}]}', "exported by DecodeScope"),
         ('{"traceEvents": [' + '{"a":' * 200_000, "it has neither kernels nor ranges"),
         ("[" * 300_000, "it has neither kernels nor ranges"),
     ],
