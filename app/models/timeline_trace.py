@@ -66,10 +66,12 @@ class TraceRow:
         part = self.within(lo_ns, hi_ns)
         longest = int(np.searchsorted(self._lengths, -least_ns, "right"))
         if longest < part.stop - part.start:
-            places = np.sort(self._by_length[:longest])
+            places: NDArray[np.int64] = np.sort(self._by_length[:longest])
             return places[(self.starts[places] < hi_ns) & (self.ends[places] > lo_ns)]
-        places = np.arange(part.start, part.stop)
-        return places[(self.ends[part] - self.starts[part] >= least_ns) & (self.ends[part] > lo_ns)]
+        found: NDArray[np.int64] = np.arange(part.start, part.stop)[
+            (self.ends[part] - self.starts[part] >= least_ns) & (self.ends[part] > lo_ns)
+        ]
+        return found
 
     def at(self, lo_ns: float, hi_ns: float) -> int | None:
         """The id of the item at a moment, which is a pixel wide: the last one begun; None where none is."""

@@ -15,8 +15,10 @@ from engine.figures.told import told
 from engine.session.store import STEP_KINDS, Session
 
 
-def kind_names() -> dict[str, str]:
-    """The translated names of the kinds of steps; a legend has room to say what is mixed."""
+def kind_names(session: Session) -> dict[str, str]:
+    """The translated names of the kinds of steps; a legend has room to say what is mixed, and that none is told."""
+    if not told(session, "step_kinds"):
+        return dict.fromkeys(STEP_KINDS, QCoreApplication.translate("StepStrip", "its kind is not told"))
     mixed = QCoreApplication.translate("StepStrip", "prefill and decode")
     return {kind: kind_name(kind) for kind in STEP_KINDS} | {"mixed": mixed}
 
@@ -70,11 +72,10 @@ def step_text(session: Session, step: int) -> str:
     """The tool tip of a step."""
     steps = session.steps
     latency_s = int(steps["end_ns"][step] - steps["start_ns"][step]) / 1e9
-    kind = kind_names()[STEP_KINDS[int(steps["kind"][step])]]
+    kind = kind_names(session)[STEP_KINDS[int(steps["kind"][step])]]
     words = QCoreApplication.translate("StepStrip", "Step {}: {}\n{} (measured)\n{} positions computed")
     if not told(session, "positions"):
         words = QCoreApplication.translate("StepStrip", "Step {}: {}\n{} (measured)")
-        kind = kind if told(session, "step_kinds") else QCoreApplication.translate("StepStrip", "its kind is not told")
     text = words.format(count(step), kind, seconds(latency_s), count(int(steps["positions_computed"][step])))
     before = QCoreApplication.translate("StepStrip", "{} before it")
     return "\n".join([text, *(before.format(pause) for pause in pauses_before(session, step))])
