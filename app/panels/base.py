@@ -13,7 +13,7 @@ from app.core.jobs import Jobs
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
 from app.models.found import Found
-from app.panels.untold import why_untold
+from app.panels.untold import of_trace, why_untold
 from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import Probe, RunSpec
 from engine.session.schema import Mark
@@ -115,7 +115,7 @@ class Panel(QWidget):
     name: ClassVar[str]
     of_range: ClassVar[bool] = True
     """Whether the panel follows the selected range of steps, so that the header names the range."""
-    needs: ClassVar[tuple[Topic, ...]] = ("steps",)
+    needs: ClassVar[tuple[Topic, ...]] = ("steps", "positions")
     """What a server must tell for the panel to have anything to show of its session."""
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
@@ -138,7 +138,7 @@ class Panel(QWidget):
         That is so of every session of our own engine.
         """
         reason = why_untold(self.session, *self.needs)
-        return f"{self.untold_lead()} {reason}" if reason else ""
+        return (of_trace(self.session) or f"{self.untold_lead()} {reason}") if reason else ""
 
     def untold_lead(self) -> str:
         """A sentence that says what the panel shows and who alone can tell it."""

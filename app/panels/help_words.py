@@ -88,6 +88,12 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "the time of each later one (TPOT), and how long it took. Below stand the percentiles of the requests that are "
         "shown: those of a selected range of steps, or in the chosen state. A head sorts by its column.",
     ),
+    "kernels": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "It shows what was imported from a trace of PyTorch's profiler. A row is a kernel of the device or a range of "
+        "the host with the time of all its calls, of the selected steps or of the whole trace. Calls in no step are "
+        "those that nothing in the trace leads back to one.",
+    ),
 }  # fmt: skip
 """By the panel's name: what its rows, columns and colours are."""
 
@@ -110,6 +116,7 @@ KEYS_IN: Final[dict[str, tuple[str, ...]]] = {
     ),
     "utilisation": (AXIS,),
     "roofline": (QT_TRANSLATE_NOOP("PanelHelp", "← and → go through the points of the chart."),),
+    "kernels": (QT_TRANSLATE_NOOP("PanelHelp", "Enter goes to the step of the longest call of a row."),),
     "batch": (AXIS, QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go from request to request.")),
     "session": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go through the rows, Enter selects the step of a row."),),
     "requests": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ select a request, Enter selects its first token."),),

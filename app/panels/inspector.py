@@ -57,7 +57,7 @@ class InspectorPanel(Panel):
 
     name: ClassVar[str] = "inspector"
     of_range: ClassVar[bool] = False
-    needs: ClassVar[tuple[Topic, ...]] = ()
+    needs: ClassVar[tuple[Topic, ...]] = ("tokens",)
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

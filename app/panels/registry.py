@@ -152,6 +152,12 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         ),
         "app.panels.requests:RequestsPanel",
     ),
+    PanelEntry(
+        "kernels",
+        QT_TRANSLATE_NOOP("PanelTitles", "Kernels"),
+        QT_TRANSLATE_NOOP("PanelTitles", "Where the time of a profiler's trace went, by kernel and by operation."),
+        "app.panels.kernels:KernelsPanel",
+    ),
 )
 
 

@@ -18,6 +18,7 @@ from app.models.recording_words import title_of, when_of
 from app.window.menus import Menus
 from app.window.shown_session import ShownSession
 from engine.client.recordings import SUFFIX
+from engine.importing.open_any import SUFFIXES
 from engine.session.patience import Patience
 
 
@@ -49,7 +50,7 @@ class Documents(QObject):
     def ask_open(self) -> None:
         """Ask for a session file and open it."""
         path, _ = QFileDialog.getOpenFileName(
-            self._window, self.tr("Open session"), self._preferences.folder("open"), session_filter()
+            self._window, self.tr("Open session"), self._preferences.folder("open"), opened_filter()
         )
         if path:
             self._preferences.remember_folder("open", str(Path(path).parent))
@@ -128,9 +129,19 @@ def session_filter() -> str:
     return QCoreApplication.translate("Documents", "DecodeScope sessions (*{});;All files (*)").format(SUFFIX)
 
 
+def opened_filter() -> str:
+    """The kinds of files that can be opened: sessions, and traces of PyTorch's profiler."""
+    words = QCoreApplication.translate(
+        "Documents",
+        "Sessions and profiler traces ({sessions} {traces});;DecodeScope sessions ({sessions});;"
+        "PyTorch profiler traces ({traces});;All files (*)",
+    )
+    return words.format(sessions=f"*{SUFFIX}", traces=" ".join(f"*{one}" for one in SUFFIXES))
+
+
 def droppable(path: str) -> bool:
-    """Whether this can be opened by dropping it on the window: a session, a request list or a model folder."""
-    return path.endswith((SUFFIX, ".jsonl")) or is_checkpoint(Path(path))
+    """Whether this can be opened by dropping it on the window: a session, a trace, a request list or a model folder."""
+    return path.lower().endswith((SUFFIX, ".jsonl", *SUFFIXES)) or is_checkpoint(Path(path))
 
 
 def with_suffix(path: str, suffix: str) -> Path:

@@ -14,6 +14,7 @@ from app.widgets.elided_label import ElidedLabel
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
 from engine.figures.metrics import tokens_per_s
+from engine.figures.told import told
 from engine.session.paced import pace_of
 from engine.session.schema import Overhead
 from engine.session.store import Session
@@ -160,14 +161,14 @@ class StatusBar(QStatusBar):
             for label in (self.rate, self.device, self.dropped, self.overhead):
                 label.setText("")
             return
-        shown = rate(tokens_per_s(session), "tokens/s")
+        shown = rate(tokens_per_s(session), "tokens/s") if told(session, "tokens") else ""
         paced = any(pace_of(mark.label) is not None for mark in list(session.marks))
         self.rate.setText(self.tr("{} without the rests of its pace").format(shown) if paced else shown)
         serving = session.serving
         server = "" if serving is None else f"{serving.kind} {serving.version}".strip()
         device = session.meta.get("device_name") or session.meta.get("device", "")
         if serving is not None and not device:
-            device = self.tr("device not told by this server")
+            device = "" if serving.imported else self.tr("device not told by this server")
         dtype, threads = session.meta.get("dtype", ""), session.meta.get("threads", "")
         cpu = session.meta.get("device", "").startswith("cpu")
         words = self.tr("1 thread") if threads == "1" else self.tr("{} threads").format(name_of(threads))

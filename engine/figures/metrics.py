@@ -69,7 +69,8 @@ class TimelineFigures:
 
     steps: int
     teacher_passes: int
-    tokens: int
+    tokens: int | None
+    """None where nobody told them."""
     span_s: float
     """From the first step's start to the last one's end, pauses included."""
     paused_s: float
@@ -89,7 +90,7 @@ class Summary:
 
     requests: list[RequestFigures]
     steps: int | None
-    tokens: int
+    tokens: int | None
     wall_s: float
     tokens_per_s: float | None
     positions: dict[str, int | None]
@@ -121,6 +122,11 @@ class Summary:
     name: str = ""
     """What a person calls the session; "" where it has no name."""
 
+    @property
+    def trace(self) -> bool:
+        """Whether it is of an imported trace."""
+        return self.serving is not None and "trace" in self.serving["levels"]
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `record --json` and `info --json` print them."""
         return asdict(self)
@@ -142,7 +148,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
     return Summary(
         requests=[request_figures(session, request, table, steps) for request in by_id(session)],
         steps=len(session.steps["id"][rows]) if told(session, "steps") else None,
-        tokens=len(tokens),
+        tokens=len(tokens) if told(session, "tokens") else None,
         wall_s=wall_s,
         tokens_per_s=tokens_per_s(session, steps),
         positions={name: total_of(session, f"positions_{name}", rows) for name in CLASSES},
@@ -241,7 +247,7 @@ def timeline_figures(session: Session, steps: StepRange = None) -> TimelineFigur
     return TimelineFigures(
         steps=len(starts) - passes,
         teacher_passes=passes,
-        tokens=int(table["tokens_out"][rows].sum()),
+        tokens=total_of(session, "tokens_out", rows),
         span_s=span_ns / 1e9,
         paused_s=paused_ns / 1e9,
         idle_s=max(span_ns - busy_ns - paused_ns, 0) / 1e9,

@@ -13,13 +13,16 @@ from engine.session.schema import (
     ConfigChanged,
     DeviceSample,
     Event,
+    Kernel,
     KvBlock,
     Mark,
     MetricSample,
+    Range,
     Speculation,
     Step,
     Token,
     TokenText,
+    TraceName,
     Work,
 )
 
@@ -44,10 +47,15 @@ EVENT_OF: Final[dict[str, type[Event]]] = {
     "metric_samples": MetricSample,
     "marks": Mark,
     "token_texts": TokenText,
+    "trace_names": TraceName,
+    "kernels": Kernel,
+    "ranges": Range,
 }
 """The tables in which each event is one row: one column for each field, in the order of the fields."""
 FIELDS: Final = {table: fields_of(event) for table, event in EVENT_OF.items()}
-PACKED_TABLES: Final = ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples", "metric_samples")
+PACKED_TABLES: Final = (
+    "steps", "tokens", "work", "speculation", "kv_blocks", "device_samples", "metric_samples", "kernels", "ranges",
+)  # fmt: skip
 """The tables whose rows are also kept in packs."""
 
 LINE: Final = 120
@@ -92,7 +100,7 @@ CREATE: Final = (
         told_by TEXT NOT NULL DEFAULT '')""",
     *map(create, ("steps", "tokens", "work", "speculation", "kv_blocks", "attention")),
     "CREATE INDEX attention_map ON attention (request_id, layer, head)",
-    *map(create, ("device_samples", "metric_samples", "marks", "token_texts")),
+    *map(create, ("device_samples", "metric_samples", "marks", "token_texts", "trace_names", "kernels", "ranges")),
     f"""CREATE VIEW pauses AS
         WITH held AS (SELECT t_ns AS since, coalesce(
             (SELECT min(later.t_ns) FROM marks AS later WHERE later.kind = 'resume' AND later.rowid > marks.rowid),

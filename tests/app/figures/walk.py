@@ -55,6 +55,8 @@ PANELS_OF: Final = {
     "gpu": ("timeline", "latency", "utilisation", "kv-memory", "roofline", "summary", "parallel"),
 }
 """Panels that show something of these sessions that they do not show of the others."""
+OF_TRACES: Final = frozenset({"kernels"})
+"""Panels that show something of imported traces alone, which have no token: their own tests hold their figures."""
 OF_A_TOKEN: Final = frozenset({"attention", "inspector"})
 """Panels that say something else to the pointer with every token."""
 RANGES: Final = ("all", "selected")
@@ -494,5 +496,5 @@ def _recorded_maps(every: Told) -> str:
 
 
 def every_panel() -> list[str]:
-    """Names of all panels."""
-    return [one.name for one in PANELS]
+    """Names of all panels but OF_TRACES."""
+    return [one.name for one in PANELS if one.name not in OF_TRACES]

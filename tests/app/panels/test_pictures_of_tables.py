@@ -1,4 +1,4 @@
-"""How Roofline, Summary, Before and after and Requests look, in dark and in light."""
+"""How Roofline, Summary, Before and after, Requests and Kernels look, in dark and in light."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.core.selection import Selection
 from app.look import theme
 from app.panels.base import Panel, PanelContext
 from app.panels.before_after import BeforeAfterPanel
+from app.panels.kernels import KernelsPanel
 from app.panels.requests import RequestsPanel
 from app.panels.roofline import RooflinePanel
 from app.panels.summary import SummaryPanel
@@ -21,6 +22,7 @@ from tests.app.panels.sessions import busy_run
 from tests.app.panels.test_before_after import MeasuringControl, measured
 from tests.app.pictures import check_panel
 from tests.engine.figures.test_comparison import taught
+from tests.engine.importing.made import serving_trace, session_of
 from tests.engine.session.synthetic import synthetic_session
 
 
@@ -44,6 +46,7 @@ PANELS: dict[str, Callable[[], Panel]] = {
     "summary": lambda: shown(SummaryPanel, taught(), 1100, 400),
     "before-after": before_after,
     "requests": lambda: shown(RequestsPanel, busy_run().session, 1300, 260),
+    "kernels": lambda: shown(KernelsPanel, session_of(serving_trace(12, layers=3, prefill_every=5)), 900, 400),
 }
 
 
