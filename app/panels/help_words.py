@@ -76,6 +76,13 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference "
         "claims, the mark what this machine measured.",
     ),
+    "query": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "A query reads the session's file and can change nothing. A click on a table or a column inserts its name. "
+        ":first and :last stand for the selected steps (or all), :step, :request and :token for what is selected. A "
+        "row that has a step_id or a request_id, or the id of a step, a request or a token, selects that in the window "
+        "when it is clicked. A query gets 10 s, and shows at most 100 000 rows.",
+    ),
 }  # fmt: skip
 """By the panel's name: what its rows, columns and colours are."""
 
@@ -99,6 +106,10 @@ KEYS_IN: Final[dict[str, tuple[str, ...]]] = {
     "utilisation": (AXIS,),
     "roofline": (QT_TRANSLATE_NOOP("PanelHelp", "← and → go through the points of the chart."),),
     "batch": (AXIS, QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go from request to request.")),
+    "query": (
+        QT_TRANSLATE_NOOP("PanelHelp", "In the editor Ctrl+Return runs the query, Esc cancels it. ↑ and ↓ go through "
+                                       "the rows."),
+    ),
 }  # fmt: skip
 """By the panel's name: the keys that work in it while it has the focus."""
 

@@ -136,6 +136,12 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         QT_TRANSLATE_NOOP("PanelTitles", "What each improvement buys here, off and on, beside the reference."),
         "app.panels.before_after:BeforeAfterPanel",
     ),
+    PanelEntry(
+        "query",
+        QT_TRANSLATE_NOOP("PanelTitles", "Query"),
+        QT_TRANSLATE_NOOP("PanelTitles", "Read-only SQL over the session's file, as table, plot and CSV."),
+        "app.panels.query:QueryPanel",
+    ),
 )
 
 

@@ -104,7 +104,7 @@ class MainWindow(QMainWindow):
         self._build_side()
         activity = Activity(self)
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs, activity), self.exports,
+            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, preferences), self.exports,
             self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)

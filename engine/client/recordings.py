@@ -189,7 +189,7 @@ class RecordedDetail:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def step_blobs(self, step_id: int, patience: Patience | None = None) -> tuple[bytes, bytes] | None:
         return self._ask(lambda file: file.step_blobs(step_id), None, patience)
@@ -215,7 +215,7 @@ class RecordedDetail:
 
     def _ask(self, question: Callable[[SessionFile], Answer], otherwise: Answer, patience: Patience | None) -> Answer:
         try:
-            file = SessionFile(self._path, patience)
+            file = SessionFile(self.path, patience)
         except SessionFileError:
             return otherwise
         try:
