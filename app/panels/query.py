@@ -64,10 +64,12 @@ class QueryPanel(Panel):
         self.edit = SqlEdit()
         self.edit.setAccessibleName(self.tr("Query in SQL"))
         self.edit.setPlainText(examples()[FIRST].sql)
+        self.edit.setToolTip(self.tr("Ctrl+Return runs the query, or what is selected of it"))
         self.edit.run_asked.connect(self.run_query)
         self.edit.refused.connect(self._say_fault)
         self.fault = FaultLabel()
         self.tables = TableList(self.tr("Tables and columns of a session"))
+        self.tables.setToolTip(self.tr("A click inserts the name into the query"))
         self.tables.picked.connect(self.edit.insert)
         self.answer = AnswerView()
         self.answer.row_chosen.connect(self._on_row)
@@ -94,17 +96,22 @@ class QueryPanel(Panel):
         self.history_button = self._menu_button(self.tr("History"), self._fill_history)
         self.history_button.setToolTip(self.tr("The queries that were run before"))
         self.page = Segments(("table", "plot"), "table")
-        self.page.name(self.tr("The answer as"), {"table": self.tr("Table"), "plot": self.tr("Plot")}, {})
+        self.page.name(
+            self.tr("The answer as"),
+            {"table": self.tr("Table"), "plot": self.tr("Plot")},
+            {"table": self.tr("Show the rows"), "plot": self.tr("Draw columns of the answer")},
+        )
         self.page.setMinimumWidth(SEGMENT * len(self.page.buttons))
         self.page.picked.connect(self.answer.show_page)
         self.save_button = QPushButton(self.tr("Save as CSV…"))
+        self.save_button.setToolTip(self.tr("Write the rows of the answer into a file"))
         self.save_button.clicked.connect(self.csv_asked)
         tools = FlowRow(spacing=GRID)
-        for widget in (
+        for tool in (
             self.run_button, self.cancel_button, self.list_button, self.examples_button, self.history_button,
             self.page, self.save_button,
         ):  # fmt: skip
-            tools.add(widget)
+            tools.add(tool)
         asked = QWidget()
         column = QVBoxLayout(asked)
         column.setContentsMargins(0, 0, 0, 0)

@@ -13,7 +13,7 @@ from app.models.query_plot import MOST_SERIES, ROW, Style, first_choice, plot_of
 from app.models.query_result import is_numeric
 from app.widgets.flow_row import FlowRow
 from app.widgets.kept_look import keep_look
-from app.widgets.plain import PlainLabel
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.query_plot import QueryPlot, colour_of
 from app.widgets.query_table import QueryTable
 from app.widgets.segments import Segments
@@ -35,16 +35,21 @@ class PlotPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._answered = Answered([])
-        self.x = QComboBox()
-        self.x.setAccessibleName(self.tr("Column along the plot"))
-        self.x.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.x.setMinimumContentsLength(10)
-        self.x.currentIndexChanged.connect(self._draw)
+        self.along = QComboBox()
+        self.along.setAccessibleName(self.tr("Column along the plot"))
+        self.along.setToolTip(self.tr("Column along the plot"))
+        self.along.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.along.setMinimumContentsLength(10)
+        self.along.currentIndexChanged.connect(self._draw)
         self.style_picker = Segments(STYLES, "line")
         self.style_picker.name(
             self.tr("How it is drawn"),
             {"line": self.tr("Line"), "points": self.tr("Points"), "bars": self.tr("Bars")},
-            {},
+            {
+                "line": self.tr("A line in the order of the column along the plot"),
+                "points": self.tr("A point a row"),
+                "bars": self.tr("A bar a row"),
+            },
         )
         self.style_picker.picked.connect(self._draw)
         self.style_picker.setMinimumWidth(SEGMENT * len(STYLES))
@@ -61,7 +66,7 @@ class PlotPage(QWidget):
         beside.setContentsMargins(0, 0, 0, 0)
         beside.setSpacing(GRID)
         beside.addWidget(caption)
-        beside.addWidget(self.x)
+        beside.addWidget(self.along)
         self._row.add(self.style_picker)
         self._row.add(over)
         WheelGuard(self).watch(self)
@@ -76,12 +81,12 @@ class PlotPage(QWidget):
         """Offer the columns of an answer, and draw the first ones."""
         self._answered = answered
         x, ys = first_choice(answered)
-        with QSignalBlocker(self.x):
-            self.x.clear()
+        with QSignalBlocker(self.along):
+            self.along.clear()
             for column in x_columns(answered):
                 name = self.tr("number of the row") if column == ROW else answered.columns[column]
-                self.x.addItem(name, column)
-            self.x.setCurrentIndex(max(0, self.x.findData(x)))
+                self.along.addItem(name, column)
+            self.along.setCurrentIndex(max(0, self.along.findData(x)))
         for box in self.boxes:
             box.setParent(None)
             box.deleteLater()
@@ -89,7 +94,7 @@ class PlotPage(QWidget):
         for place, box in enumerate(self.boxes):
             self._row.add(box)
             box.setAccessibleName(self.tr("Draw {column}").format(column=answered.columns[box.property("column")]))
-            QWidget.setTabOrder(self.boxes[place - 1] if place else self.x, box)
+            QWidget.setTabOrder(self.boxes[place - 1] if place else self.along, box)
         if x != ROW and not is_numeric(answered, x) and self.style_picker.value == "line":
             self.style_picker.set_value("bars")  # between texts there is no way for a line
         self._draw()
@@ -102,6 +107,7 @@ class PlotPage(QWidget):
     def _box(self, column: int, checked: bool) -> QCheckBox:
         name = " ".join(self._answered.columns[column].split())
         box = QCheckBox((name if len(name) <= 24 else f"{name[:23]}…").replace("&", "&&"))
+        box.setToolTip(plain(self.tr("Draw {column}").format(column=self._answered.columns[column])))
         box.setProperty("column", column)
         box.setChecked(checked)
         box.toggled.connect(self._draw)
@@ -117,7 +123,7 @@ class PlotPage(QWidget):
         self.nothing.setVisible(not self.boxes)
         self.chart.setVisible(bool(self.boxes))
         self._colour_boxes()
-        x = self.x.currentData()
+        x = self.along.currentData()
         style = cast(Style, self.style_picker.value)
         plot = plot_of(self._answered, ROW if x is None else int(x), chosen, style, self.tr("number of the row"))
         self.chart.show_plot(plot, style)
@@ -149,6 +155,7 @@ class AnswerView(QStackedWidget):
         self.sentence.setMargin(ROW_GAP)
         keep_look(self.sentence, muted=True)
         self.table = QueryTable(self.tr("Rows of the answer"))
+        self.table.setToolTip(self.tr("A row with a step, a request or a token selects it in the window"))
         self.table.row_chosen.connect(self.row_chosen)
         self.plot = PlotPage()
         self._plotted: Answered | None = None

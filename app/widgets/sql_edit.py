@@ -99,9 +99,9 @@ class SqlEdit(QPlainTextEdit):
         cursor.setPosition(_units(text[:begin]))
         shown = QTextCursor(cursor)
         cursor.setPosition(_units(text[:end]), QTextCursor.MoveMode.KeepAnchor)
-        wrong.cursor = cursor  # type: ignore[attr-defined]
-        wrong.format.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)  # type: ignore[attr-defined]
-        wrong.format.setUnderlineColor(QColor(theme().error))  # type: ignore[attr-defined]
+        wrong.cursor = cursor
+        wrong.format.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
+        wrong.format.setUnderlineColor(QColor(theme().error))
         if not self.textCursor().hasSelection():
             self.setTextCursor(shown)
         self.setExtraSelections([wrong])

@@ -55,15 +55,17 @@ class TableList(QTreeWidget):
         self.setStyleSheet(f"QTreeWidget {{ background: {colours.panel}; }}")
         for n in range(self.topLevelItemCount()):
             top = self.topLevelItem(n)
-            for row in range(top.childCount() if top is not None else 0):
-                assert top is not None
-                child = top.child(row)
+            for row in range(0 if top is None else top.childCount()):
+                child = None if top is None else top.child(row)
+                if child is None:
+                    continue
                 child.setForeground(1, QColor(colours.muted))
                 child.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in ENTER and self.currentItem() is not None:
-            self.picked.emit(self.currentItem().data(0, NAME))
+        item = self.currentItem()
+        if event.key() in ENTER and item is not None:
+            self.picked.emit(item.data(0, NAME))
             return
         super().keyPressEvent(event)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 Kind = Literal["space", "comment", "text", "name", "number", "parameter", "word", "sign"]
 """`name` is a quoted name, `word` a keyword or a name without quotation marks, `text` a literal, blobs among them."""
@@ -47,7 +47,7 @@ class Token:
 def tokens(sql: str) -> Iterator[Token]:
     """Every piece of the text, in order; together they are the text."""
     for found in TOKEN.finditer(sql):
-        kind: Kind = found.lastgroup  # type: ignore[assignment] - the groups are the kinds
+        kind = cast(Kind, found.lastgroup)  # the groups are the kinds
         yield Token(kind, found.group(), found.start(), found.end())
 
 

@@ -33,6 +33,10 @@ PASS: Final = (
 """What is told of a teacher-forced pass."""
 
 
+QUERY: Final = "SELECT id, positions_computed FROM steps ORDER BY id"
+"""What the Query panel is asked."""
+
+
 def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
     panel: str, mode: str, env: Env, database: Database, steps: tuple[int, int]
 ) -> Rows:
@@ -110,6 +114,8 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
             return []  # the weights of a row, which the walk reads where they are painted
         case "kv-memory":
             return _memory(mode, env, step)
+        case "query":
+            return _plain(database, QUERY)
         case _:
             raise NotImplementedError(f"Say here what {panel!r} copies as CSV.")
 

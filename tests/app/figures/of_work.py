@@ -245,6 +245,11 @@ ATTENTION: Final[Texts] = {
     ),
 }  # fmt: skip
 
+QUERY: Final[Texts] = {
+    "header": ("{len(steps)|count} rows", "{asked_s|seconds} ●"),
+}
+"""What a query gives is held against the same SQL, in `copied.rows_of`."""
+
 INSPECTOR: Final[Texts] = {
     "header": (*SUBJECT, "{T.probability|percent} ●", "step took {of(T.step).wall_s|seconds} ●"),
     "label": (

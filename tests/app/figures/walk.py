@@ -18,12 +18,13 @@ from app.models.latency import REFERENCE_S
 from app.panels.base import EngineControl, Panel, PanelContext
 from app.panels.kv_memory import PAGES, KvMemoryPanel
 from app.panels.latency import LatencyPanel
+from app.panels.query import QueryPanel
 from app.panels.registry import PANELS, entry
 from app.panels.utilisation import UtilisationPanel
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
 from tests.app.figures import of_servers, of_time, of_work
-from tests.app.figures.copied import differences, rows_of
+from tests.app.figures.copied import QUERY, differences, rows_of
 from tests.app.figures.database import Database
 from tests.app.figures.recorded import Recorded
 from tests.app.figures.sentences import Env, Sentence, Wrong, explain, has_figure, sentences, written
@@ -36,6 +37,7 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
     "kv-memory": of_work.KV_MEMORY, "attention": of_work.ATTENTION, "latency": of_time.LATENCY,
     "utilisation": of_time.UTILISATION, "roofline": of_time.ROOFLINE, "summary": of_time.SUMMARY,
     "batch": of_work.BATCH, "parallel": of_time.PARALLEL, "before-after": of_time.BEFORE_AFTER,
+    "query": of_work.QUERY,
 }  # fmt: skip
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",
@@ -172,7 +174,9 @@ class Walk:
         step = now.step if now.step is not None else shown
         row = now.token if now.token is not None else len(self.session.tokens) - 1
         token = every.detail.emitted[row]
+        outcome = panel.run.outcome if isinstance(panel, QueryPanel) else None
         env: Env = {
+            "asked_s": getattr(outcome, "seconds", None),
             "info": info(now.steps), "all": info(None), "every": every, "at": lambda one: info((one, one)),
             "of": lambda one: info((one, one)).detail.last, "span": lambda *one: info(one),
             "begin": now.steps[0] if now.steps is not None else 0,
@@ -332,6 +336,10 @@ def _modes(panel: Panel) -> Iterator[str]:
             yield " (late)"
             panel.late_button.setChecked(False)
         case UtilisationPanel():
+            yield ""
+        case QueryPanel():
+            panel.edit.setPlainText(QUERY)
+            panel.run_query()
             yield ""
         case _:
             yield ""

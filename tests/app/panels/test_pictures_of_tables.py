@@ -12,8 +12,10 @@ from app.core.selection import Selection
 from app.look import theme
 from app.panels.base import Panel, PanelContext
 from app.panels.before_after import BeforeAfterPanel
+from app.panels.query import QueryPanel
 from app.panels.roofline import RooflinePanel
 from app.panels.summary import SummaryPanel
+from engine.session.asking import Answered, Cut
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.app.panels.test_before_after import MeasuringControl, measured
@@ -36,11 +38,25 @@ def before_after() -> Panel:
     return panel
 
 
+def query() -> Panel:
+    """With an answer that did not come from a file, so that nothing of it depends on the hour."""
+    panel = QueryPanel(PanelContext(Selection(), MeasuringControl()))
+    panel.resize(1100, 360)
+    panel.run.outcome = Answered(
+        ["id", "ms", "kind", "phases"],
+        [(n, 1.5 + (n * 7 % 5) / 4, "decode" if n else "prefill", Cut(4096, bytes(range(64)))) for n in range(12)],
+        id_of="steps",
+    )
+    panel.run.changed.emit()
+    return panel
+
+
 PANELS: dict[str, Callable[[], Panel]] = {
     "roofline": lambda: shown(RooflinePanel, synthetic_session(60), 1200, 560),
     "roofline-gpu": lambda: shown(RooflinePanel, on_a_gpu(), 800, 600),
     "summary": lambda: shown(SummaryPanel, taught(), 1100, 400),
     "before-after": before_after,
+    "query": query,
 }
 
 

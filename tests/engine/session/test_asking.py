@@ -146,7 +146,7 @@ def test_what_is_wrong_is_said_with_its_place(path: Path) -> None:
     assert {sql: wrong_word(path, sql) for sql in wrong} == wrong
     with pytest.raises(AskedWrongError) as caught:
         ask(path, "SELECT 'from' AS a, 1 FROM steps FROM steps")
-    assert caught.value.at == (32, 36)
+    assert caught.value.at == (33, 37)
 
 
 @pytest.mark.parametrize("sql", REFUSED, ids=lambda sql: sql[:40].encode("ascii", "replace").decode())
