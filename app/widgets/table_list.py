@@ -26,7 +26,7 @@ class TableList(QTreeWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
-        self.setColumnCount(2)
+        self.setHeaderLabels([self.tr("Name"), self.tr("Unit")])
         self.setHeaderHidden(True)
         self.setFrameShape(self.Shape.NoFrame)
         self.setUniformRowHeights(True)
