@@ -26,6 +26,7 @@ from engine.session.store import Session
 from tests.app.figures import of_servers, of_time, of_work
 from tests.app.figures.copied import QUERY, differences, rows_of
 from tests.app.figures.database import Database
+from tests.app.figures.of_slow import slow_of
 from tests.app.figures.recorded import Recorded
 from tests.app.figures.sentences import Env, Sentence, Wrong, explain, has_figure, sentences, written
 from tests.app.figures.shown import Text, texts_of
@@ -189,6 +190,8 @@ class Walk:
             if panel.name == "inspector" and token.delay is not None
             else info(now.steps).delays.most_delayed
         )
+        if panel.name == "inspector":
+            env["SLOW"] = slow_of(self.database, token.step)
         env["of_late"] = partial(_parts, list(shown_late))
         env["shared"] = lambda one: sum(
             work.end - work.first for work in info((token.step, token.step)).detail.work if work.request == one
