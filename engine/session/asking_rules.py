@@ -55,6 +55,8 @@ class Rules:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._closed = _computed_tables(db) - COMPUTED
+        views = db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
+        self._views = {str(name).lower() for (name,) in views}
         self.refused = ""
         """The first thing that was refused, in words; "" where nothing was."""
         self.ids_of: set[str] = set()
@@ -67,7 +69,7 @@ class Rules:
 
     def allows(self, action: int, one: str | None, two: str | None, database: str | None, inside: str | None) -> int:
         """Whether a statement may do this, as SQLite asks it; `inside` is the view or table expression it is in."""
-        refused = self._refusal(action, (one or "").lower(), two)
+        refused = self._refusal(action, (one or "").lower(), two, database)
         if not refused:
             if action == sqlite3.SQLITE_READ and two == "id" and one is not None:
                 self.ids_of.add(one.lower())
@@ -75,22 +77,25 @@ class Rules:
         self.refused = self.refused or refused
         return sqlite3.SQLITE_DENY
 
-    def _refusal(self, action: int, one: str, two: str | None) -> str:
+    def _refusal(self, action: int, one: str, two: str | None, database: str | None) -> str:
         """What is refused, in words; "" where it is allowed."""
         match action:
             case sqlite3.SQLITE_SELECT | sqlite3.SQLITE_RECURSIVE:
                 return ""
-            case sqlite3.SQLITE_UPDATE if one == SCHEMA:
-                return ""
             case sqlite3.SQLITE_READ:
-                hidden = one in self._closed or (one.startswith("pragma_") and one not in COMPUTED)
-                return f"the table {one}" if hidden else ""
+                return self._unreadable(one, database)
             case sqlite3.SQLITE_FUNCTION:
                 return "" if (two or "").lower() in FUNCTIONS else f"the function {two}"
             case sqlite3.SQLITE_PRAGMA:
-                allowed = one in ABOUT or (one in FACTS and two is None)
-                return "" if allowed else f"PRAGMA {one}"
-        return WRITING.get(action, "this")
+                return "" if one in ABOUT or (one in FACTS and two is None) else f"PRAGMA {one}"
+        return "" if action == sqlite3.SQLITE_UPDATE and one == SCHEMA else WRITING.get(action, "this")
+
+    def _unreadable(self, table: str, database: str | None) -> str:
+        """The table in words where it may not be read, else ""."""
+        if database == "main" and table in self._views:
+            return f"the file's view {table}"
+        hidden = table in self._closed or (table.startswith("pragma_") and table not in COMPUTED)
+        return f"the table {table}" if hidden else ""
 
 
 def _computed_tables(db: sqlite3.Connection) -> set[str]:

@@ -110,7 +110,14 @@ def test_the_view_of_pauses_is_the_programs_own_whatever_the_file_has_under_its_
     expected = [(5, 10)]
     assert ask(path, "SELECT * FROM pauses WHERE since_ns = 5").rows == expected
     assert ask(changed, "SELECT * FROM pauses WHERE since_ns = 5").rows == expected
-    assert "load_extension" in sentence_of(changed, "SELECT * FROM main.pauses")
+    # no view of a file ever runs, whatever it holds
+    assert "the file's view pauses" in sentence_of(path, "SELECT * FROM main.pauses")
+    assert "unsafe use of load_extension" in sentence_of(changed, "SELECT * FROM main.pauses")
+    with sqlite3.connect(changed) as db:
+        db.execute("CREATE VIEW mine AS SELECT id FROM steps")
+    db.close()
+    assert "the file's view mine" in sentence_of(changed, "SELECT count(*) FROM mine")
+    assert ask(changed, "WITH mine AS (SELECT 1 AS a) SELECT count(*) FROM mine").rows == [(1,)]
 
 
 def test_a_recording_that_goes_on_is_asked_what_was_committed(tmp_path: Path) -> None:
