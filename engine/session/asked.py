@@ -22,6 +22,7 @@ from engine.session.asking_errors import refused_word, sentence_of, wrong_part
 from engine.session.asking_rules import Rules
 from engine.session.database import Database
 from engine.session.patience import Patience, Watch
+from engine.session.sql_text import names_in
 from engine.session.tables import PAUSES
 from engine.spawning import die_with, open_connection
 
@@ -60,6 +61,9 @@ def answer(question: Question, connection: Connection) -> None:
         deadline = time.monotonic() + limits.wall_s
         rules = _prepared(db, limits, deadline)
         try:
+            for view in names_in(question.sql, "main") & rules.views:
+                rules.refused = f"the file's view {view}"
+                raise sqlite3.OperationalError
             cursor = db.execute(question.sql, question.values)
             _send(connection, {"columns": [column[0] for column in cursor.description or ()]})
             ended = _send_rows(cursor, limits, connection)

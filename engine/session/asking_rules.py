@@ -41,6 +41,7 @@ FACTS: Final = frozenset({"user_version", "application_id", "page_count", "page_
 """PRAGMAs that tell a fact of the file where they have no argument; with one they would set it."""
 COMPUTED: Final = frozenset({"json_each", "json_tree", *(f"pragma_{name}" for name in ABOUT)})
 """Tables that SQLite computes and that may be read."""
+PAUSES_NAME: Final = "pauses"
 SCHEMA: Final = "sqlite_master"
 """SQLite asks to UPDATE it when it declares a computed table. By a statement, SQLite lets nobody write it."""
 WRITING: Final[dict[int, str]] = {
@@ -56,7 +57,8 @@ class Rules:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._closed = _computed_tables(db) - COMPUTED
         views = db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
-        self._views = {str(name).lower() for (name,) in views}
+        self.views = {str(name).lower() for (name,) in views}
+        """The file's own views, of which none runs. `pauses` without a schema is the program's own (`asked.py`)."""
         self.refused = ""
         """The first thing that was refused, in words; "" where nothing was."""
         self.ids_of: set[str] = set()
@@ -69,7 +71,10 @@ class Rules:
 
     def allows(self, action: int, one: str | None, two: str | None, database: str | None, inside: str | None) -> int:
         """Whether a statement may do this, as SQLite asks it; `inside` is the view or table expression it is in."""
-        refused = self._refusal(action, (one or "").lower(), two, database)
+        if inside is not None and inside.lower() in self.views - {PAUSES_NAME}:
+            refused = f"the file's view {inside}"
+        else:
+            refused = self._refusal(action, (one or "").lower(), two)
         if not refused:
             if action == sqlite3.SQLITE_READ and two == "id" and one is not None:
                 self.ids_of.add(one.lower())
@@ -77,23 +82,21 @@ class Rules:
         self.refused = self.refused or refused
         return sqlite3.SQLITE_DENY
 
-    def _refusal(self, action: int, one: str, two: str | None, database: str | None) -> str:
+    def _refusal(self, action: int, one: str, two: str | None) -> str:
         """What is refused, in words; "" where it is allowed."""
         match action:
             case sqlite3.SQLITE_SELECT | sqlite3.SQLITE_RECURSIVE:
                 return ""
             case sqlite3.SQLITE_READ:
-                return self._unreadable(one, database)
+                return self._unreadable(one)
             case sqlite3.SQLITE_FUNCTION:
                 return "" if (two or "").lower() in FUNCTIONS else f"the function {two}"
             case sqlite3.SQLITE_PRAGMA:
                 return "" if one in ABOUT or (one in FACTS and two is None) else f"PRAGMA {one}"
         return "" if action == sqlite3.SQLITE_UPDATE and one == SCHEMA else WRITING.get(action, "this")
 
-    def _unreadable(self, table: str, database: str | None) -> str:
+    def _unreadable(self, table: str) -> str:
         """The table in words where it may not be read, else ""."""
-        if database == "main" and table in self._views:
-            return f"the file's view {table}"
         hidden = table in self._closed or (table.startswith("pragma_") and table not in COMPUTED)
         return f"the table {table}" if hidden else ""
 

@@ -81,5 +81,19 @@ def places(sql: str, word: str) -> Iterator[Token]:
             yield token
 
 
+def names_in(sql: str, schema: str) -> set[str]:
+    """The names that the text looks up in one schema, as in `main.steps`, in small letters."""
+    found: set[str] = set()
+    last = ["", ""]
+    for token in tokens(sql):
+        if token.kind in NOTHING:
+            continue
+        word = _plain(token)
+        if last == [schema, "."]:
+            found.add(word)
+        last = [last[1], word]
+    return found
+
+
 def _plain(token: Token) -> str:
     return token.text.strip('"`[]').lower() if token.kind == "name" else token.text.lower()

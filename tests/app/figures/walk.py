@@ -342,8 +342,10 @@ def _modes(panel: Panel) -> Iterator[str]:
             yield ""
         case QueryPanel():
             panel.edit.setPlainText(QUERY)
-            panel.run_query()
-            yield ""
+            for page in ("table", "plot"):
+                panel.run_query()
+                panel.show_page(page)
+                yield f" ({page})"
         case _:
             yield ""
 
