@@ -8,7 +8,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.models.query_result import is_numeric, numbers, value_text
+from app.models.query_result import column_name, is_numeric, numbers, value_text
 from engine.session.asking import Answered
 
 Style = Literal["line", "points", "bars"]
@@ -70,8 +70,8 @@ def plot_of(answered: Answered, x: int, ys: list[int], style: Style, row_name: s
             at = numbers(answered, x)
         else:
             names = [(float(n), value_text(row[x])) for n, row in enumerate(answered.rows)]
-    made = [_series(answered.columns[y], at, numbers(answered, y), style) for y in ys[:MOST_SERIES]]
-    return Plot(row_name if x == ROW else answered.columns[x], made, names)
+    made = [_series(column_name(answered, y), at, numbers(answered, y), style) for y in ys[:MOST_SERIES]]
+    return Plot(row_name if x == ROW else column_name(answered, x), made, names)
 
 
 def _series(name: str, x: NDArray[np.float64], y: NDArray[np.float64], style: Style) -> Series:

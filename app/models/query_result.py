@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.look.units import THIN_SPACE, count, cut, visible_token
+from app.look.units import THIN_SPACE, count, cut, name_of, visible_token
 from engine.session.asking import Answered, Cut, Value
 from engine.session.store import Session
 
@@ -49,6 +49,11 @@ def value_tip(value: Value | Cut) -> str:
         case Cut(_, str(head)) | str(head):
             return cut(head)
     return value_text(value)
+
+
+def column_name(answered: Answered, column: int) -> str:
+    """The name of a column in one line: a query without AS gives its own text as the name."""
+    return name_of(" ".join(answered.columns[column].split()))
 
 
 def csv_value(value: Value | Cut) -> object:

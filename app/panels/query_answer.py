@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QStackedWidget,
 
 from app.look.theme import GRID, ROW_GAP
 from app.models.query_plot import MOST_SERIES, ROW, Style, first_choice, plot_of, x_columns, y_columns
-from app.models.query_result import is_numeric
+from app.models.query_result import column_name, is_numeric
 from app.widgets.flow_row import FlowRow
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
@@ -84,7 +84,7 @@ class PlotPage(QWidget):
         with QSignalBlocker(self.along):
             self.along.clear()
             for column in x_columns(answered):
-                name = self.tr("number of the row") if column == ROW else answered.columns[column]
+                name = self.tr("number of the row") if column == ROW else column_name(answered, column)
                 self.along.addItem(name, column)
             self.along.setCurrentIndex(max(0, self.along.findData(x)))
         for box in self.boxes:
@@ -93,7 +93,9 @@ class PlotPage(QWidget):
         self.boxes = [self._box(column, column in ys) for column in y_columns(answered)[:MOST_OFFERED]]
         for place, box in enumerate(self.boxes):
             self._row.add(box)
-            box.setAccessibleName(self.tr("Draw {column}").format(column=answered.columns[box.property("column")]))
+            box.setAccessibleName(
+                self.tr("Draw {column}").format(column=column_name(answered, int(box.property("column"))))
+            )
             QWidget.setTabOrder(self.boxes[place - 1] if place else self.along, box)
         if x != ROW and not is_numeric(answered, x) and self.style_picker.value == "line":
             self.style_picker.set_value("bars")  # between texts there is no way for a line
@@ -105,9 +107,9 @@ class PlotPage(QWidget):
         self._colour_boxes()
 
     def _box(self, column: int, checked: bool) -> QCheckBox:
-        name = " ".join(self._answered.columns[column].split())
+        name = column_name(self._answered, column)
         box = QCheckBox((name if len(name) <= 24 else f"{name[:23]}…").replace("&", "&&"))
-        box.setToolTip(plain(self.tr("Draw {column}").format(column=self._answered.columns[column])))
+        box.setToolTip(plain(self.tr("Draw {column}").format(column=name)))
         box.setProperty("column", column)
         box.setChecked(checked)
         box.toggled.connect(self._draw)

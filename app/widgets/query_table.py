@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFontMetrics
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from app.look.theme import GRID, theme, ui_font
-from app.models.query_result import sort_key, value_text, value_tip
+from app.models.query_result import column_name, sort_key, value_text, value_tip
 from app.widgets.plain import plain
 from app.widgets.themed_table import selection_rules, table_rules
 from engine.session.asking import Answered
@@ -71,7 +71,7 @@ class QueryRows(QAbstractTableModel):
             return (
                 Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
             ) | Qt.AlignmentFlag.AlignVCenter
-        name = " ".join(self._answered.columns[section].split())
+        name = column_name(self._answered, section)
         if role == ROLE.DisplayRole:
             return name if len(name) <= 40 else f"{name[:39]}…"
         return plain(name) if role == ROLE.ToolTipRole else None

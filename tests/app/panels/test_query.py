@@ -274,3 +274,14 @@ def test_comments_and_texts_over_several_lines_keep_their_colour(qtbot: QtBot) -
     assert colours[1] == [(0, 8)]
     assert colours[2][0] == (0, 2)
     assert colours[3][:2] == [(0, 5), (6, 4)]
+
+
+def test_names_and_texts_from_a_file_are_shown_in_one_line_and_turn_nothing(qtbot: QtBot, session: Session) -> None:
+    panel = query_panel(qtbot, session)
+    ask(panel, "SELECT 1 AS \"a\n b\u202ec\", '<b>\u202ex\ny</b>' AS t, char(27) || 'z' AS \"&amp\"")
+    head = panel.answer.table.rows.headerData
+    assert head(0, Qt.Orientation.Horizontal) == "a b\\u202ec"
+    assert panel.answer.table.cell(0, 1) == "<b>\\u202ex↵y</b>"
+    panel.show_page("plot")
+    assert panel.answer.plot.boxes[0].text() == "a b\\u202ec"
+    assert "\u202e" not in panel.answer.plot.along.itemText(1)
