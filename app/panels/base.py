@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.core.activity import Activity
 from app.core.jobs import Jobs
+from app.core.preferences import Preferences
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
 from app.models.found import Found
@@ -97,6 +98,8 @@ class PanelContext:
     """None without a window."""
     found: Found | None = None
     """What was searched and found, which texts mark; None without a window."""
+    preferences: Preferences | None = None
+    """What the program remembers between two starts; None without a window."""
 
 
 class Panel(QWidget):
@@ -112,6 +115,8 @@ class Panel(QWidget):
     """The header's figures changed without new data or a new selection: another page or another size, for example."""
     answered = Signal()
     """An answer from the session's file has arrived, or is slow to arrive; `refresh` shows which."""
+    csv_asked = Signal()
+    """The user wants what is shown in a file, as CSV."""
     name: ClassVar[str]
     of_range: ClassVar[bool] = True
     """Whether the panel follows the selected range of steps, so that the header names the range."""

@@ -53,6 +53,7 @@ class PanelDock(QDockWidget):
     wants_picture = Signal(object)
     wants_csv = Signal(object)
     wants_export = Signal(object)
+    wants_csv_file = Signal(object)
     wants_help = Signal(object)
     seen = Signal()
     came_up = Signal()
@@ -174,6 +175,7 @@ class PanelDock(QDockWidget):
             leave_focus_on_click(self)
             self.panel.figures_changed.connect(self._show_figures)
             self.panel.answered.connect(self.look_again)
+            self.panel.csv_asked.connect(lambda: self.wants_csv_file.emit(self))
             with self._reading():
                 self.panel.show_session(self._session)
                 self.panel.select(self._context.selection.now)

@@ -94,6 +94,13 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "the host with the time of all its calls, of the selected steps or of the whole trace. Calls in no step are "
         "those that nothing in the trace leads back to one.",
     ),
+    "query": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "A query reads the session's file and can change nothing. A click on a table or a column inserts its name. "
+        ":first and :last stand for the selected steps (or all), :step, :request and :token for what is selected. A "
+        "row that has a step_id or a request_id, or the id of a step, a request or a token, selects that in the window "
+        "when it is clicked. A query gets 10 s, and shows at most 100 000 rows.",
+    ),
 }  # fmt: skip
 """By the panel's name: what its rows, columns and colours are."""
 
@@ -120,6 +127,10 @@ KEYS_IN: Final[dict[str, tuple[str, ...]]] = {
     "batch": (AXIS, QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go from request to request.")),
     "session": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go through the rows, Enter selects the step of a row."),),
     "requests": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ select a request, Enter selects its first token."),),
+    "query": (
+        QT_TRANSLATE_NOOP("PanelHelp", "In the editor Ctrl+Return runs the query, Esc cancels it. ↑ and ↓ go through "
+                                       "the rows."),
+    ),
 }  # fmt: skip
 """By the panel's name: the keys that work in it while it has the focus."""
 

@@ -158,6 +158,12 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         QT_TRANSLATE_NOOP("PanelTitles", "Where the time of a profiler's trace went, by kernel and by operation."),
         "app.panels.kernels:KernelsPanel",
     ),
+    PanelEntry(
+        "query",
+        QT_TRANSLATE_NOOP("PanelTitles", "Query"),
+        QT_TRANSLATE_NOOP("PanelTitles", "Read-only SQL over the session's file, as table, plot and CSV."),
+        "app.panels.query:QueryPanel",
+    ),
 )
 
 

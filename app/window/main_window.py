@@ -116,7 +116,9 @@ class MainWindow(QMainWindow):
         self.finding = FindControl(self, self.shown, self.selection, self.jobs, self.run_panel.text)
         self.panels = Panels(
             self, self.side,
-            PanelContext(self.selection, feed, self.jobs, activity, self.edits, self.marks, self.finding.found),
+            PanelContext(
+                self.selection, feed, self.jobs, activity, self.edits, self.marks, self.finding.found, preferences
+            ),
             self.exports, self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)

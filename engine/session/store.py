@@ -129,7 +129,7 @@ class Session:
         self._add_tokens(rows[schema.Token])
         self.revision += 1
 
-    def _apply_rare(self, event: schema.AnyEvent) -> None:
+    def _apply_rare(self, event: schema.AnyEvent) -> None:  # noqa: PLR0912 - one case an event
         match event:
             case schema.SessionStarted():
                 self.meta = {**self.meta, **event.meta}

@@ -90,6 +90,15 @@ def create(table: str) -> str:
     return f"CREATE TABLE {table} (\n{lines.replace(NO_BREAK, ' ')}"
 
 
+PAUSES: Final = f"""CREATE VIEW pauses AS
+        WITH held AS (SELECT t_ns AS since, coalesce(
+            (SELECT min(later.t_ns) FROM marks AS later WHERE later.kind = 'resume' AND later.rowid > marks.rowid),
+            {NEVER_NS}) AS until FROM marks WHERE kind = 'pause'),
+        begun AS (SELECT since AS since_ns, until FROM held
+            UNION SELECT end_ns, until FROM steps JOIN held ON start_ns >= since AND end_ns < until)
+        SELECT since_ns, min(until, coalesce((SELECT min(start_ns) FROM steps WHERE start_ns >= since_ns), until))
+            AS until_ns FROM begun"""
+"""The statement that makes the view `pauses`. Each file keeps its text."""
 CREATE: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     create("configs"),
@@ -101,14 +110,7 @@ CREATE: Final = (
     *map(create, ("steps", "tokens", "work", "speculation", "kv_blocks", "attention")),
     "CREATE INDEX attention_map ON attention (request_id, layer, head)",
     *map(create, ("device_samples", "metric_samples", "marks", "token_texts", "trace_names", "kernels", "ranges")),
-    f"""CREATE VIEW pauses AS
-        WITH held AS (SELECT t_ns AS since, coalesce(
-            (SELECT min(later.t_ns) FROM marks AS later WHERE later.kind = 'resume' AND later.rowid > marks.rowid),
-            {NEVER_NS}) AS until FROM marks WHERE kind = 'pause'),
-        begun AS (SELECT since AS since_ns, until FROM held
-            UNION SELECT end_ns, until FROM steps JOIN held ON start_ns >= since AND end_ns < until)
-        SELECT since_ns, min(until, coalesce((SELECT min(start_ns) FROM steps WHERE start_ns >= since_ns), until))
-            AS until_ns FROM begun""",
+    PAUSES,
     """CREATE TABLE packs (
         of TEXT NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, columns BLOB NOT NULL,
         PRIMARY KEY (of, last))""",

@@ -18,13 +18,15 @@ from app.models.latency import REFERENCE_S
 from app.panels.base import EngineControl, Panel, PanelContext
 from app.panels.kv_memory import PAGES, KvMemoryPanel
 from app.panels.latency import LatencyPanel
+from app.panels.query import QueryPanel
 from app.panels.registry import PANELS, entry
 from app.panels.utilisation import UtilisationPanel
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
 from tests.app.figures import of_requests, of_servers, of_session, of_time, of_work
-from tests.app.figures.copied import differences, rows_of
+from tests.app.figures.copied import QUERY, differences, rows_of
 from tests.app.figures.database import Database
+from tests.app.figures.of_slow import slow_of
 from tests.app.figures.recorded import Recorded
 from tests.app.figures.sentences import Env, Sentence, Wrong, explain, has_figure, sentences, written
 from tests.app.figures.shown import Text, texts_of
@@ -38,6 +40,7 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
     "batch": of_work.BATCH, "parallel": of_time.PARALLEL, "before-after": of_time.BEFORE_AFTER,
     "session": of_session.SESSION,
     "requests": of_requests.REQUESTS,
+    "query": of_work.QUERY,
 }  # fmt: skip
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",
@@ -180,7 +183,9 @@ class Walk:
         step = now.step if now.step is not None else shown
         row = now.token if now.token is not None else len(self.session.tokens) - 1
         token = every.detail.emitted[row]
+        outcome = panel.run.outcome if isinstance(panel, QueryPanel) else None
         env: Env = {
+            "asked_s": getattr(outcome, "seconds", None),
             "info": info(now.steps), "all": info(None), "every": every, "at": lambda one: info((one, one)),
             "of": lambda one: info((one, one)).detail.last, "span": lambda *one: info(one),
             "begin": now.steps[0] if now.steps is not None else 0,
@@ -193,6 +198,8 @@ class Walk:
             if panel.name == "inspector" and token.delay is not None
             else info(now.steps).delays.most_delayed
         )
+        if panel.name == "inspector":
+            env["SLOW"] = slow_of(self.database, token.step)
         env["of_late"] = partial(_parts, list(shown_late))
         env["shared"] = lambda one: sum(
             work.end - work.first for work in info((token.step, token.step)).detail.work if work.request == one
@@ -346,6 +353,12 @@ def _modes(panel: Panel) -> Iterator[str]:
             panel.late_button.setChecked(False)
         case UtilisationPanel():
             yield ""
+        case QueryPanel():
+            panel.edit.setPlainText(QUERY)
+            for page in ("table", "plot"):
+                panel.run_query()
+                panel.show_page(page)
+                yield f" ({page})"
         case _:
             yield ""
 
