@@ -105,6 +105,13 @@ class FactTable(CellTable):
         if self.write([(heads[0], ""), (heads[1], "")], rows):
             self._fit()
 
+    def item_padding(self) -> str:
+        return f"padding: {GRID // 2}px {GRID}px"
+
+    def alignment_of(self, column: int) -> Qt.AlignmentFlag:
+        """Left and at the top: a name stands beside the first line of its value."""
+        return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+
     def value_at(self, row: int) -> str:
         """The whole value of a row; "" for the name of a group."""
         place = self._of_row[row] if 0 <= row < len(self._of_row) else -1
@@ -152,6 +159,12 @@ class FactTable(CellTable):
         value = self.value_at(self.currentRow())
         if value:
             _copy(value)
+
+    def _write(self, row: int, column: int, cell: Cell) -> None:
+        super()._write(row, column, cell)
+        item = self.item(row, column)
+        if cell.bold and item is not None:  # the name of a group stands near its rows
+            item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
 
     def _on_clicked(self, row: int, _column: int) -> None:
         place = self._of_row[row] if 0 <= row < len(self._of_row) else -1
