@@ -459,6 +459,7 @@ class MainWindow(QMainWindow):
         if self._closing:  # a signal asked again while the window waits for files
             event.ignore()
             return
+        self.setFocus()  # a field that is left hands over what is typed in it
         self.preferences.geometry = self.saveGeometry()
         self.panels.keep(self.preferences)
         self.preferences.sync()
