@@ -166,6 +166,11 @@ class Session:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     @property
+    def is_part(self) -> bool:
+        """Whether this is a part of a recording that is replayed: what had been applied at a moment of its run."""
+        return self.details.is_part
+
+    @property
     def source(self) -> DetailSource | None:
         """The source of the blobs that are no longer in memory; None while there is none."""
         return self.details.source
