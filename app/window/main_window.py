@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QVBoxLayout, QWidget
 
 from app.core.activity import Activity
 from app.core.drawing_share import SHARE, DrawingShare
@@ -39,6 +39,8 @@ from app.window.panels import Panels
 from app.window.panels_ahead import PanelsAhead
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
+from app.window.replay_bar import ReplayBar
+from app.window.replay_control import ReplayControl
 from app.window.request_list_control import RequestListControl
 from app.window.room_note import RoomNote
 from app.window.run_control import RunControl
@@ -101,6 +103,9 @@ class MainWindow(QMainWindow):
         self.status = StatusBar()
         self.setStatusBar(self.status)
         self.status_control = StatusControl(self, self.status, self.shown, self.control, self.server, feed, self.jobs)
+        self.replay = ReplayControl(
+            self.shown, self.control, self.menus, self._build_replay_bar(), self.jobs, self.strip, parent=self
+        )
         self._build_side()
         activity = Activity(self)
         self.panels = Panels(
@@ -144,11 +149,22 @@ class MainWindow(QMainWindow):
         self._strip_bar.setObjectName("step-strip-bar")
         self._strip_bar.setMovable(False)
         self._strip_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self._strip_bar.addWidget(self.strip)
+        above = QWidget()
+        column = QVBoxLayout(above)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.strip)
+        column.addWidget(self.replay_bar)
+        self._strip_bar.addWidget(above)
         self.addToolBar(self._strip_bar)
         self._side_width = SideWidth(self, self.side, WIDTH)
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
+
+    def _build_replay_bar(self) -> ReplayBar:
+        names = ("replay_play", "replay_previous", "replay_next", "replay")
+        self.replay_bar = ReplayBar(*(self.menus.actions[name] for name in names))
+        return self.replay_bar
 
     def _build_note(self) -> RecordingsControl:
         kept = RecordingsControl(self, self.feed.recordings, self.preferences, self.jobs, self.shown.files)
@@ -172,6 +188,8 @@ class MainWindow(QMainWindow):
         self.menus.chosen.connect(self.choices.choose)
         self.menus.panel_wanted.connect(self.panels.bring_up)
         shown.changed.connect(self._on_shown)
+        shown.part_changed.connect(self._on_part)
+        self.replay.moved.connect(self.follow_news)
         shown.recorded.connect(lambda _: self.kept.look())
         shown.saved.connect(lambda _, copy: self.kept.remember_saved(Path(copy)))
         for failed in (shown.failed, control.failed, self.documents.failed, self.exports.failed):
@@ -220,6 +238,12 @@ class MainWindow(QMainWindow):
             "step": self.control.step,
             "stop": self.control.stop,
             "mark": self.control.mark,
+            "replay": self.replay.begin_or_leave,
+            "replay_play": self.replay.play_or_pause,
+            "replay_previous": self.replay.step_back,
+            "replay_next": self.replay.step,
+            "replay_begin": self.replay.to_begin,
+            "replay_end": self.replay.to_end,
             "measure_ceilings": self.control.measure_ceilings,
             "clear": self._clear_or_stop,
             "back": self.selection.back,
@@ -247,27 +271,47 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_shown(self) -> None:
         session, is_live = self.shown.session, self.shown.is_live
-        self.selection.reset(session)
-        self.strip.show_session(session)
-        self.run_panel.show_session(session)
-        self.panels.show_session(session)
+        self._show_session()
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
         self.menus.actions["compare"].setEnabled(session is not None)
-        self._parts.forget()
         self.start.follow()
         self.follow_news()
         self.kept.tell_what_is_shown()
 
     @Slot()
+    def _on_part(self) -> None:
+        """A replay went back, or is over: the same recording is shown, and what is selected and zoomed to stays."""
+        before, session = self.selection.now, self.shown.session
+        self._show_session()
+        if session is not None:
+            self.selection.take_over(session, before)
+        self.follow_news()
+
+    def _show_session(self) -> None:
+        """Show what is shown now in all parts of the window."""
+        session = self.shown.session
+        self.selection.reset(session)
+        self.strip.show_session(session)
+        self.run_panel.show_session(session)
+        self.panels.show_session(session)
+        self._parts.forget()
+
+    @Slot()
     def follow_news(self) -> None:
         """Draw the shown session: a run as it grows, a recorded session once."""
         # A new session is shown before the engine says that it runs: `draw_all` would draw every empty panel.
-        self.refresher.follow(self.shown.is_live and (self.control.active or self.feed.now.active))
-        if self.control.state == "paused":
+        live = self.shown.is_live and (self.control.active or self.feed.now.active)
+        self.refresher.follow(live or self.replay.moves)
+        if self._nothing_computes:
             self.refresher.catch_up()
 
+    @property
+    def _nothing_computes(self) -> bool:
+        """Whether drawing takes no time from what is shown: a run that is paused, or a replay."""
+        return self.control.state == "paused" or (self.replay.on and not self.control.active)
+
     def _drawing_share(self) -> float:
-        if self.control.state == "paused":
+        if self._nothing_computes:
             return 1.0
         session = self.shown.session
         return SHARE if session is None else self._share.of(session.meta)
@@ -283,6 +327,7 @@ class MainWindow(QMainWindow):
         self.kept.note.restyle()
         self.status_control.show_state()
         self.strip.refresh()
+        self.replay_bar.restyle()
         self.panels.restyle()
         self.comparing.restyle()
 
@@ -385,6 +430,7 @@ class MainWindow(QMainWindow):
         self.preferences.geometry = self.saveGeometry()
         self.panels.keep(self.preferences)
         self.preferences.sync()
+        self.replay.end()
         self.refresher.follow(False)
         self._closing = True
         self.feed.close()

@@ -26,7 +26,11 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
         "export_report", "export_csv", "export_parquet", "export_trace", "-",
         "export", "export_panel", "copy_picture", "copy_csv", "-", "quit",
     ),
-    "run": ("run", "run_prompt", "step", "stop", "-", "mark", "-", "measure_ceilings"),
+    "run": (
+        "run", "run_prompt", "step", "stop", "-", "mark", "-",
+        "replay", "replay_play", "replay_previous", "replay_next", "replay_begin", "replay_end", "-",
+        "measure_ceilings",
+    ),
     "scenarios": (),
     "selection": (
         "clear", "-", "back", "forward", "-", "previous", "next", "up", "down", "-", "frame",
@@ -52,6 +56,7 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "run_prompt": ("Ctrl+Return",),
     "step": ("F10", "."),
     "mark": ("M",),
+    "replay": ("Ctrl+R",),
     "clear": ("Esc",),
     "back": ("Alt+Left",),
     "forward": ("Alt+Right",),
@@ -70,6 +75,14 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "keys": ("?",),
     "panel_help": ("F1",),
 }
+REPLAY_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "replay_play": ("Space",),
+    "replay_next": ("F10", "."),
+    "replay_previous": (",",),
+    "replay_begin": ("Home",),
+    "replay_end": ("End",),
+}
+"""The keys while a recording is replayed; those of a run that are among them belong to the run otherwise."""
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "theme": ("system", "dark", "light"),
     "language": ("system", "en", "zh_CN"),
@@ -95,6 +108,7 @@ class Menus(QObject):
         self.panels: dict[str, QAction] = {}
         self._tells = Tells()
         self._state, self._blocked, self._queued = "starting", "", False
+        self._replays = False
         bar = window.menuBar()
         for menu_name, entries in LAYOUT.items():
             menu = self.menus[menu_name] = bar.addMenu("")
@@ -170,6 +184,29 @@ class Menus(QObject):
         ):  # fmt: skip
             self.actions[name].setToolTip(plain(tip if able else why))
         self.actions["run_prompt"].setToolTip(plain(self._blocked or self.tr("Begin a new run; one that goes on ends")))
+
+    def show_replay(self, on: bool, can_begin: bool) -> None:
+        """Name and enable the entries of the replay; while it is on, Space and the keys of steps are its own."""
+        self._replays = on
+        self.actions["replay"].setText(self._replay_text())
+        self.actions["replay"].setEnabled(on or can_begin)
+        self.actions["replay"].setToolTip(plain(self._replay_tip(on, can_begin)))
+        taken = {key for keys in REPLAY_KEYS.values() for key in keys} if on else set()
+        for name in ("run", "step"):
+            self.actions[name].setShortcuts([QKeySequence(key) for key in KEYS[name] if key not in taken])
+        for name, keys in REPLAY_KEYS.items():
+            self.actions[name].setEnabled(on)
+            self.actions[name].setShortcuts([QKeySequence(key) for key in keys] if on else [])
+
+    def _replay_text(self) -> str:
+        return self.tr("Leave the replay") if self._replays else self.tr("Replay this recording")
+
+    def _replay_tip(self, on: bool, can_begin: bool) -> str:
+        if on:
+            return self.tr("Show the whole recording again")
+        if can_begin:
+            return self.tr("Show the recording again as it went on, at its own speed, slower, faster or step by step")
+        return self.tr("A run can be replayed when it is over, a recording when it is shown")
 
     def show_blocked(self, reason: str) -> None:
         """Disable what starts a run, for this reason; an empty one enables it again."""
@@ -252,6 +289,12 @@ class Menus(QObject):
             "step": self.tr("Step"),
             "stop": self.tr("Stop"),
             "mark": self.tr("Put a mark here"),
+            "replay": self._replay_text(),
+            "replay_play": self.tr("Play or pause the replay"),
+            "replay_previous": self.tr("Replay: one step back"),
+            "replay_next": self.tr("Replay: one step on"),
+            "replay_begin": self.tr("Replay: to the beginning"),
+            "replay_end": self.tr("Replay: to the end"),
             "measure_ceilings": self.tr("Measure ceilings again"),
             "clear": self.tr("Clear selection, else stop"),
             "back": self.tr("Back"),
