@@ -17,7 +17,7 @@ LEAST_REST_S: Final = 1.0
 SHORT_S: Final = 0.02
 """A panel without jobs may wait so long for each answer; after a longer one the session rests too."""
 
-Seen = tuple[int, int, int]
+Seen = tuple[int, int, tuple[int, int]]
 
 
 class DelayReading:
@@ -30,7 +30,7 @@ class DelayReading:
         self._reading = reading
         self._session: Session | None = None
         self._delays: Delays | None = None
-        self._seen: Seen = (0, 0, 0)
+        self._seen: Seen = (0, 0, (0, 0))
         self._asked: Seen | None = None
         self._rests_until = self._began = 0.0
         self._again = QTimer(reading)
@@ -42,7 +42,7 @@ class DelayReading:
         if session is not self._session:
             self._session, self._delays, self._asked, self._rests_until = session, None, None, 0.0
             self._again.stop()
-        now = (len(session.steps), len(session.tokens), len(session.marks))
+        now = (len(session.steps), len(session.tokens), session.marks_state)
         if self._asked is not None:
             self._take(session)
         if self._asked is None and (self._delays is None or now != self._seen):

@@ -107,14 +107,14 @@ def part_words(session: Session, delay: TokenDelay, part: Part, say: Translate) 
         "batch": culprit.unit == "positions",
     }
     template = ELSEWHERE[part.cause] if elsewhere.get(part.cause, False) else HERE[part.cause]
-    return say(template).format(time=seconds(part.seconds), **_names(session, part))
+    return say(template).format(time=seconds(part.seconds), **_names(part))
 
 
 def short_words(session: Session, part: Part, say: Translate) -> str:
     """A cause with its culprit in a few words, for a cell of a table."""
     name = say(NAMES[part.cause][0])
     short = SHORT_OF.get(part.culprit.unit) if part.cause == "batch" else SHORT.get(part.cause)
-    return say(short or "{name}").format(name=name, **_names(session, part))
+    return say(short or "{name}").format(name=name, **_names(part))
 
 
 def culprit_of(session: Session, delay: TokenDelay) -> dict[str, Any] | None:
@@ -135,13 +135,12 @@ def culprit_of(session: Session, delay: TokenDelay) -> dict[str, Any] | None:
     return None
 
 
-def _names(session: Session, part: Part) -> dict[str, str]:
+def _names(part: Part) -> dict[str, str]:
     culprit = part.culprit
-    mark = None if culprit.mark is None else session.marks[culprit.mark]
     return {
         "request": count(culprit.request),
         "step": count(culprit.step),
         "count": count(culprit.count),
         "usual": count(culprit.usual),
-        "mark": "" if mark is None else name_of(mark.label or mark.kind),
+        "mark": name_of(culprit.label),
     }

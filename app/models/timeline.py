@@ -179,8 +179,7 @@ class TimelineModel:
         steps = self.session.steps
         first = int(steps["start_ns"][0])
         arrivals = [r.arrived_ns for r in self.session.requests.values()]
-        marks = [m.t_ns for m in self.session.marks[:1]]
-        return float(min([first, *arrivals, *marks])), float(steps["end_ns"][self.n - 1])
+        return float(min([first, *arrivals, *self._marked()])), float(steps["end_ns"][self.n - 1])
 
     def _extent_of_requests(self) -> tuple[float, float]:
         """From the first arrival to the last arrival, token or end of a request, ns."""
@@ -190,7 +189,11 @@ class TimelineModel:
         moments = [request.arrived_ns for request in requests]
         ends = [request.finished_ns for request in requests if request.finished_ns is not None]
         last = max(*moments, *ends, self._last_ns)
-        return float(min(moments + [mark.t_ns for mark in self.session.marks[:1]])), float(last)
+        return float(min([*moments, *self._marked()])), float(last)
+
+    def _marked(self) -> list[int]:
+        """The moments of all marks, ns."""
+        return [mark.t_ns for mark in list(self.session.marks)]
 
     def span_of(self, axis: Axis, first: int, end: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(starts, ends) of the steps [first, end) on the axis."""

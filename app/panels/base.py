@@ -15,6 +15,7 @@ from app.core.selection import Selected, Selection
 from app.panels.untold import why_untold
 from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import Probe, RunSpec
+from engine.session.schema import Mark
 from engine.session.serving import Topic
 from engine.session.store import Session
 
@@ -53,6 +54,32 @@ class EngineControl(Protocol):
         """End the current run, and the suite that it belongs to."""
 
 
+class SessionEdits(Protocol):
+    """The changes that a panel can make to the shown session; each can be undone by menu and key."""
+
+    def set_fact(self, key: str, value: str, words: str) -> None:
+        """Set a fact, a row of `meta`; `words` name the change in the menu."""
+
+    def change_mark(self, before: Mark | None, after: Mark | None, words: str) -> None:
+        """Put a mark (`before` is None), change it, or take it away (`after` is None)."""
+
+
+class MarkKeeper(Protocol):
+    """What can be done with the marks of the shown session, by menu, key or panel."""
+
+    def put(self) -> None:
+        """Put a mark at the selected step or token."""
+
+    def jump(self, mark: Mark) -> None:
+        """Select the step of a mark."""
+
+    def rename_mark(self, mark: Mark) -> None:
+        """Ask for another name of a mark."""
+
+    def remove_mark(self, mark: Mark) -> None:
+        """Remove a mark; this can be undone."""
+
+
 @dataclass(frozen=True, slots=True)
 class PanelContext:
     """The objects that every panel gets."""
@@ -63,6 +90,10 @@ class PanelContext:
     """Background jobs that read the session's file. None without a window: the panel then waits for each read."""
     activity: Activity | None = None
     """What the engine does at this moment, shown where a panel has nothing to show yet; None without a window."""
+    edits: SessionEdits | None = None
+    """Changes of the shown session; None without a window, where nothing can be changed."""
+    marks: MarkKeeper | None = None
+    """None without a window."""
 
 
 class Panel(QWidget):

@@ -72,7 +72,7 @@ class PanelDock(QDockWidget):
         """Why the session's file could not be read for the panel; "" where reading worked."""
         self._inside = False
         """Whether a `_reading` block is running."""
-        self._session_due = False
+        self._session_due = self._in_turn = False
         self._came_up = False
         """Whether the panel has become visible and was not drawn since."""
         self.setObjectName(f"panel-{entry.name}")
@@ -96,11 +96,14 @@ class PanelDock(QDockWidget):
 
     # --- what the window calls --------------------------------------------------------------------------------------
 
-    def show_session(self, session: Session | None) -> None:
-        """Show another session. A hidden panel drops the session before, and gets the new one when it appears."""
-        self._session = session
+    def show_session(self, session: Session | None, in_turn: bool = False) -> None:
+        """Show another session. A hidden panel drops the session before, and gets the new one when it appears.
+
+        So does a visible one `in_turn`: at the next `refresh`, and until then it says that it will be there soon.
+        """
+        self._session, self._in_turn = session, in_turn
         self._drawn_revision, self._has_drawn = -1, False
-        self._session_due = self.panel is not None and not self.is_seen
+        self._session_due = self.panel is not None and (in_turn or not self.is_seen)
         with self._reading():
             if self.panel is not None:
                 self.panel.show_session(None if self._session_due else session)
@@ -252,8 +255,8 @@ class PanelDock(QDockWidget):
 
     @property
     def _waits_for_its_turn(self) -> bool:
-        """Whether the run that is shown has steps that this panel, which draws one after the other, has not drawn."""
-        return self._runs and not self._has_drawn
+        """Whether this panel has not drawn the shown session yet: panels draw a run and a long session in turn."""
+        return (self._runs or (self._in_turn and self._has_steps)) and not self._has_drawn
 
     def _show_why_empty(self, panel: Panel) -> None:
         """Say what goes on where the shown run has no step yet, else what will appear here."""
@@ -263,7 +266,8 @@ class PanelDock(QDockWidget):
         elif self._session is not None and self._session.is_part and not self._has_steps and not panel.untold_text():
             self._empty.say(self.tr("At this moment of the replay nothing of this had happened yet."), offers_run=False)
         elif self._waits_for_its_turn and self._session is not None and not panel.untold_text():
-            self._empty.say(self.tr("Running: it appears here in a moment."), offers_run=False)
+            words = self.tr("Running: it appears here in a moment.")
+            self._empty.say(words if self._runs else self.tr("It appears here in a moment."), offers_run=False)
         else:
             self._empty.say(self._why_empty(panel), offers_run=not self._is_served and not self._runs)
 

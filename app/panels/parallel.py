@@ -119,7 +119,7 @@ class ParallelPanel(StepPanel):
 
     def refresh(self) -> None:
         session = self.session
-        seen = None if session is None else (len(session.steps), len(session.marks))
+        seen = None if session is None else (len(session.steps), session.marks_state)
         if seen == self._seen and seen is not None:
             return
         self._seen = seen

@@ -17,6 +17,7 @@ from app.models.timeline import TimelineModel
 from app.panels.base import Panel, PanelContext
 from app.panels.passes import passes_words
 from app.panels.timeline_canvas import TimelineCanvas
+from app.panels.timeline_mark_menu import TimelineMarkMenu
 from app.panels.timeline_menu import LaneMenu
 from app.widgets.line_chart import GUTTER
 from app.widgets.plain import plain
@@ -56,6 +57,8 @@ class TimelinePanel(Panel):
         self.lane_menu.chosen.connect(self.canvas.choose_lanes)
         self.lane_menu.layers_chosen.connect(self.canvas.show_layers)
         self.lane_menu.hide()
+        if context.marks is not None:
+            TimelineMarkMenu(self.canvas, context.marks)
         self._offers_lanes = False
         self._layers = self.reading()
         self.canvas.following.connect(self._on_following)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -35,6 +36,7 @@ from app.panels.timeline_walk import next_request, next_token
 from app.widgets.axis_chart import AxisChart
 from app.widgets.focus import claims_key, frame_focus
 from app.widgets.line_chart import GUTTER
+from engine.session.schema import Mark
 
 NEWEST_STEPS: Final = 48
 """How many steps a live timeline shows while it follows the newest ones."""
@@ -60,6 +62,11 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     following = Signal(bool)
     axis_changed = Signal(str)
+    mark_picked = Signal(object)
+    mark_opened = Signal(object)
+    """The Mark that was clicked, or double-clicked."""
+    menu_wanted = Signal(QPointF, QPoint)
+    """(a point of the canvas, the same on the screen)."""
     wraps_tip = False
 
     def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
@@ -72,6 +79,8 @@ class TimelineCanvas(AxisChart[QPointF]):
         """Whether the user wants the layers of steps, where they were timed; None: where there is room for them."""
         self.looker = self._history = Looker(selection, "timeline", lambda: look_of(self.view, self.axis), self._look)
         self._framed: tuple[float, float] | None = None
+        self._marked = (0, 0)
+        """The state of the session's marks when they were last taken in."""
         self.rows = RequestRows(self, self._rows_moved)
         self.rows.scroll.setAccessibleName(self.tr("Scroll the requests"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -107,8 +116,9 @@ class TimelineCanvas(AxisChart[QPointF]):
         """Take in the new steps, and move the view if it follows them."""
         if self.model is None:
             return
-        n_before = self.model.size
-        if not self.model.update() and n_before:
+        n_before, marked = self.model.size, self._marked
+        self._marked = self.model.session.marks_state
+        if not self.model.update() and n_before and self._marked == marked:
             return
         if self.view.mode == "follow" and n_before < NEWEST_STEPS:
             self._pin_newest()
@@ -355,6 +365,9 @@ class TimelineCanvas(AxisChart[QPointF]):
         return self.tooltip(place)
 
     def pick(self, place: QPointF) -> None:
+        if (mark := self._mark_at(place)) is not None:
+            self.mark_picked.emit(mark)
+            return
         hit = self.hit(place)
         if hit.group is not None:
             self.rows.fold(hit.group)
@@ -381,6 +394,9 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Frame the layer under the pointer, else the selection; a group folds and unfolds at each press."""
+        if (mark := self._mark_at(event.position())) is not None:
+            self.mark_opened.emit(mark)
+            return
         scene = self.scene()
         piece = None if scene is None else piece_at(scene, self.lanes().layers, event.position())
         span = None if scene is None or piece is None else span_of(scene, piece)
@@ -392,6 +408,13 @@ class TimelineCanvas(AxisChart[QPointF]):
             self.mousePressEvent(event)
         else:
             self.frame()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_wanted.emit(QPointF(event.pos()), event.globalPos())
+
+    def _mark_at(self, place: QPointF) -> Mark | None:
+        scene = self.scene()
+        return None if scene is None or scene.model.is_empty else hits.mark_at(scene, self.lanes(), place)
 
     def _is_beside(self, place: QPointF) -> bool:
         """Whether a point is among the names of the requests, where the wheel scrolls them."""

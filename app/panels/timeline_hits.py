@@ -15,13 +15,14 @@ from app.panels.timeline_groups import group_text
 from app.panels.timeline_lanes import Lanes
 from app.panels.timeline_layers import layers_words, piece_at, piece_text
 from app.panels.timeline_legend import legend_entries
-from app.panels.timeline_marks import marks_near
+from app.panels.timeline_marks import marked_near, marks_near
 from app.panels.timeline_paint import Scene
 from app.panels.timeline_pauses import pause_at
 from app.panels.timeline_requests import token_cells
 from app.panels.timeline_text import host_words, request_text, step_text, token_text
 from app.panels.untold import why_untold
 from engine.figures.told import told
+from engine.session.schema import Mark
 
 NEAR: Final = 4
 """A mark is found up to this many pixels to its left or right."""
@@ -58,6 +59,11 @@ def hit(scene: Scene, lanes: Lanes, shown: RequestLanes, scrolled: int, place: Q
         return Hit(step, None, request)
     token = min(cells, key=lambda cell: max(cell[1] - place.x(), place.x() - cell[2], 0.0))[0]
     return Hit(step, token, request)
+
+
+def mark_at(scene: Scene, lanes: Lanes, place: QPointF) -> Mark | None:
+    """The mark whose line or label is at a point of the lane of marks, the first of several; None elsewhere."""
+    return next(iter(marked_near(scene, lanes.marks, place, NEAR)), None) if lanes.marks.contains(place) else None
 
 
 def tooltip(scene: Scene, lanes: Lanes, shown: RequestLanes, scrolled: int, place: QPointF) -> str:

@@ -88,17 +88,19 @@ def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> N
         painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
 
-def marks_near(scene: Scene, row: QRectF, place: QPointF, near: float) -> list[str]:
-    """Time and label of each mark within `near` pixels of a place, or of those that the label there stands for.
-
-    After MOST_NAMED of them, how many more there are.
-    """
+def marked_near(scene: Scene, row: QRectF, place: QPointF, near: float) -> list[Mark]:
+    """The marks within `near` pixels of a place, and those that the label there stands for, from left to right."""
     seen = _in_view(scene)
     wanted = {index for index, (_, x, _) in enumerate(seen) if abs(x - place.x()) <= near}
     for label in _labels(scene, row, seen):
         if _area(row, label).contains(place):
             wanted.update(label.indices)
-    found = [seen[index][0] for index in sorted(wanted)]
+    return [seen[index][0] for index in sorted(wanted)]
+
+
+def marks_near(scene: Scene, row: QRectF, place: QPointF, near: float) -> list[str]:
+    """Time and label of each mark of `marked_near`; after MOST_NAMED of them, how many more there are."""
+    found = marked_near(scene, row, place, near)
     lines = [f"{seconds(mark.t_ns / 1e9)}: {cut(mark_words(mark), MOST_OF_TOKEN)}" for mark in found[:MOST_NAMED]]
     return lines if len(found) <= MOST_NAMED else [*lines, f"… +{len(found) - MOST_NAMED}"]
 

@@ -46,6 +46,8 @@ class EngineThread(QThread):
     engine_died = Signal(str, str, bool)
     """(sentence, details or "", whether it is started again at once)."""
     recording_failed = Signal(str)
+    edit_failed = Signal(str)
+    """Why a change of a run that is over is not in its file."""
     recorded_elsewhere = Signal(str)
     """The sentence that says why recordings are not in their folder, and where they are."""
     ceilings_measured = Signal(object)
@@ -121,6 +123,8 @@ class EngineThread(QThread):
                 self.engine_died.emit(failure.sentence, failure.details, again)
             case schema.Refused():
                 self.refused.emit(change.command, fault_words.refused(change))
+            case changes.EditFailed(error):
+                self.edit_failed.emit(failure_of(error).sentence)
             case changes.FileFailed():
                 self.recording_failed.emit(fault_words.file_failed(change))
             case changes.KeptElsewhere():

@@ -20,6 +20,8 @@ from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import AttachSpec, LoadSpec, Observation, Probe, RequestSpec, RunSpec
 from engine.host import protocol
 from engine.serving.source import ServingSource
+from engine.session.edits import Edit
+from engine.session.store import Session
 
 
 class Feed(EngineThread):
@@ -142,6 +144,6 @@ class Feed(EngineThread):
             return
         self.client.post(protocol.MeasureCeilings())
 
-    def add_mark(self, label: str) -> None:
-        """Put a mark on the timeline at the current time."""
-        self.client.post(protocol.AddMark(label))
+    def edit(self, session: Session, path: str, edit: Edit) -> None:
+        """Change the session of a run of this window, and its file ("": none)."""
+        self.client.edit(session, path, edit)

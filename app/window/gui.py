@@ -278,6 +278,7 @@ def _draw_window(
     window.shown.show(session, session_path)
     window.selection.change(steps=steps)
     window.status.show_state("recorded", recorded=False)
+    window.refresher.draw_all()
     _settle(*window.docks.values())
     save_picture(window, out, fmt)
     window.close()

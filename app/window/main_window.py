@@ -29,10 +29,12 @@ from app.window.choices import Choices
 from app.window.compare_control import CompareControl
 from app.window.documents import Documents, droppable
 from app.window.drawn_parts import DrawnParts
+from app.window.edits import Edits
 from app.window.exports import Exports
 from app.window.feed import Feed
 from app.window.help import show_about, show_keys, show_palette, show_panel_help
 from app.window.keyboard import Keyboard
+from app.window.mark_control import MarkControl
 from app.window.menus import Menus
 from app.window.model_control import ModelControl
 from app.window.panels import Panels
@@ -60,6 +62,8 @@ LEAST_SIZE = QSize(900, 600)
 SETTINGS_SHOWN_MS = 15_000
 ROOM_FOR_FRAME = QMargins(2, 16, 2, 16)
 """Pixels that a window manager adds around the window."""
+LONG = 100_000
+"""Steps and tokens from which a session is drawn panel by panel."""
 TEXT_WEIGHT = 4
 """Parts of the share of drawing that the generated text gets, where a panel gets one: it is read as it comes."""
 
@@ -80,13 +84,12 @@ class MainWindow(QMainWindow):
         self._closing = False
         self.unattended = False
         """Whether the system closes the window, so that no dialog can be answered."""
-        self.setObjectName("main-window")
-        self.setAcceptDrops(True)
-        self.setDockNestingEnabled(True)
+        self._prepare()
 
         self.selection = Selection(self)
         self.jobs = Jobs(lambda failure: self.show_error(failure.sentence, failure.details), self)
         self.shown = ShownSession(feed, self.jobs, self)
+        self.edits = Edits(feed, self.shown, self.jobs, self)
         self.menus = Menus(self)
         self.documents = Documents(self, self.shown, self.jobs, self.menus, preferences)
         self.exports = Exports(self, self.shown, self.selection, self.jobs, preferences)
@@ -97,6 +100,7 @@ class MainWindow(QMainWindow):
         self.run_panel = RunPanel(preferences, self.selection, buttons)
         self.model = ModelControl(feed, self.run_panel, self.jobs, self)
         self.control = RunControl(feed, self.shown, self.model, self.menus, self.run_panel, buttons, self.jobs, self)
+        self.marks = MarkControl(self, self.shown, self.selection, self.control, self.edits)
         self.requests = RequestListControl(self.run_panel, self.jobs, self)
         self.server = AttachControl(self, feed, self.run_panel, self.model, self.jobs, preferences)
         self.strip = StepStrip(self.selection)
@@ -109,8 +113,8 @@ class MainWindow(QMainWindow):
         self._build_side()
         activity = Activity(self)
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs, activity), self.exports,
-            self.control.run_prompt,
+            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, self.edits, self.marks),
+            self.exports, self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)
         self.activity = ActivityControl(feed, self.control, self.run_panel, self.status, activity, parent=self)
@@ -138,6 +142,11 @@ class MainWindow(QMainWindow):
         self.shown.changed.emit()  # no session yet
 
     # --- building ---------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        self.setObjectName("main-window")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
 
     def _build_side(self) -> None:
         self.side = QDockWidget()
@@ -192,11 +201,21 @@ class MainWindow(QMainWindow):
         self.replay.moved.connect(self.follow_news)
         shown.recorded.connect(lambda _: self.kept.look())
         shown.saved.connect(lambda _, copy: self.kept.remember_saved(Path(copy)))
-        for failed in (shown.failed, control.failed, self.documents.failed, self.exports.failed):
+        self.edits.changed.connect(self._show_history)
+        self.edits.edited.connect(self.replay.take_edits)
+        self.edits.edited.connect(self.follow_news)
+        for failed in (shown.failed, control.failed, self.edits.failed, self.documents.failed, self.exports.failed):
             failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
         self.comparing.read.connect(self.documents.remember)
-        for said in (control.said, self.documents.said, self.exports.said, self.comparing.said, self.kept.said):
+        for said in (
+            control.said,
+            self.marks.said,
+            self.documents.said,
+            self.exports.said,
+            self.comparing.said,
+            self.kept.said,
+        ):
             said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
@@ -224,7 +243,7 @@ class MainWindow(QMainWindow):
             "attach": self.server.ask,
             "attach_again": self.server.attach_again,
             "detach": self.server.detach,
-            "export": lambda: self.exports.ask_picture(self, "decodescope"),
+            "export": self._export_picture,
             "export_panel": lambda: self.panels.with_focused(self.exports.ask_panel_picture),
             "export_trace": self.exports.ask_trace,
             "export_report": self.exports.ask_report,
@@ -233,11 +252,17 @@ class MainWindow(QMainWindow):
             "copy_picture": lambda: self.panels.with_focused(self.exports.copy_picture),
             "copy_csv": lambda: self.panels.with_focused(self.exports.copy_csv),
             "quit": self.close,
+            "undo": self.edits.stack.undo,
+            "redo": self.edits.stack.redo,
             "run": lambda: self.scenarios.run_or(self.control.run_or_pause),
             "run_prompt": lambda: self.scenarios.run_or(self.control.run_prompt),
             "step": self.control.step,
             "stop": self.control.stop,
-            "mark": self.control.mark,
+            "mark": self.marks.put,
+            "rename_mark": self.marks.rename,
+            "remove_mark": self.marks.remove,
+            "previous_mark": partial(self.marks.walk, -1),
+            "next_mark": partial(self.marks.walk, 1),
             "replay": self.replay.begin_or_leave,
             "replay_play": self.replay.play_or_pause,
             "replay_previous": self.replay.step_back,
@@ -260,6 +285,18 @@ class MainWindow(QMainWindow):
             "about": lambda: show_about(self),
         }
 
+    @Slot()
+    def _show_history(self) -> None:
+        stack = self.edits.stack
+        self.menus.show_history(
+            stack.undoText() if stack.canUndo() else None, stack.redoText() if stack.canRedo() else None
+        )
+
+    def _export_picture(self) -> None:
+        if self.refresher.has_turns:
+            self.refresher.draw_all()
+        self.exports.ask_picture(self, "decodescope")
+
     def _clear_or_stop(self) -> None:
         if self.start.is_shown and self.shown.session is not None:
             self.start.leave()
@@ -271,7 +308,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_shown(self) -> None:
         session, is_live = self.shown.session, self.shown.is_live
-        self._show_session()
+        self._show_session(self._is_long)
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
         self.menus.actions["compare"].setEnabled(session is not None)
         self.start.follow()
@@ -282,26 +319,26 @@ class MainWindow(QMainWindow):
     def _on_part(self) -> None:
         """A replay went back, or is over: the same recording is shown, and what is selected and zoomed to stays."""
         before, session = self.selection.now, self.shown.session
-        self._show_session()
+        self._show_session(in_turn=False)  # what was drawn before stays until there is more
         if session is not None:
             self.selection.take_over(session, before)
         self.follow_news()
 
-    def _show_session(self) -> None:
-        """Show what is shown now in all parts of the window."""
+    def _show_session(self, in_turn: bool) -> None:
+        """Show what is shown now in all parts of the window, in panels when they are drawn next or at once."""
         session = self.shown.session
         self.selection.reset(session)
         self.strip.show_session(session)
         self.run_panel.show_session(session)
-        self.panels.show_session(session)
+        self.panels.show_session(session, in_turn)
         self._parts.forget()
 
     @Slot()
     def follow_news(self) -> None:
         """Draw the shown session: a run as it grows, a recorded session once."""
         # A new session is shown before the engine says that it runs: `draw_all` would draw every empty panel.
-        live = self.shown.is_live and (self.control.active or self.feed.now.active)
-        self.refresher.follow(live or self.replay.moves)
+        runs = self.shown.is_live and (self.control.active or self.feed.now.active)
+        self.refresher.follow(runs or self.replay.moves, in_turn=self._is_long)
         if self._nothing_computes:
             self.refresher.catch_up()
 
@@ -309,6 +346,12 @@ class MainWindow(QMainWindow):
     def _nothing_computes(self) -> bool:
         """Whether drawing takes no time from what is shown: a run that is paused, or a replay."""
         return self.control.state == "paused" or (self.replay.on and not self.control.active)
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether the shown session is so long that drawing all of it at once would be noticed."""
+        session = self.shown.session
+        return session is not None and len(session.steps) + len(session.tokens) > LONG
 
     def _drawing_share(self) -> float:
         if self._nothing_computes:

@@ -26,8 +26,11 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
         "export_report", "export_csv", "export_parquet", "export_trace", "-",
         "export", "export_panel", "copy_picture", "copy_csv", "-", "quit",
     ),
+    "edit": (
+        "undo", "redo", "-", "mark", "rename_mark", "remove_mark", "-", "previous_mark", "next_mark",
+    ),
     "run": (
-        "run", "run_prompt", "step", "stop", "-", "mark", "-",
+        "run", "run_prompt", "step", "stop", "-",
         "replay", "replay_play", "replay_previous", "replay_next", "replay_begin", "replay_end", "-",
         "measure_ceilings",
     ),
@@ -52,6 +55,11 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "export": ("Ctrl+E",),
     "copy_picture": ("Ctrl+Shift+C",),
     "quit": ("Ctrl+Q",),
+    "undo": (Standard.Undo,),
+    "redo": (Standard.Redo,),
+    "rename_mark": ("F2",),
+    "previous_mark": ("[",),
+    "next_mark": ("]",),
     "run": ("Space",),
     "run_prompt": ("Ctrl+Return",),
     "step": ("F10", "."),
@@ -169,7 +177,6 @@ class Menus(QObject):
             ("run_prompt", not self._blocked),
             ("step", tells.pauses and not blocked and state in ("idle", "running", "paused")),
             ("stop", queued or state in ("running", "paused")),
-            ("mark", state in ("running", "paused")),
             ("measure_ceilings", tells.measures_ceilings and state == "idle"),
             ("attach_again", not tells.loads_models),
             ("detach", not tells.loads_models),
@@ -207,6 +214,14 @@ class Menus(QObject):
         if can_begin:
             return self.tr("Show the recording again as it went on, at its own speed, slower, faster or step by step")
         return self.tr("A run can be replayed when it is over, a recording when it is shown")
+
+    def show_history(self, undo: str | None, redo: str | None) -> None:
+        """Name what Undo and Redo would do; None where there is nothing to undo, or to redo."""
+        for name, words, alone, of in (
+            ("undo", undo, self.tr("Undo"), self.tr("Undo: {}")), ("redo", redo, self.tr("Redo"), self.tr("Redo: {}")),
+        ):  # fmt: skip
+            self.actions[name].setText(alone if words is None else of.format(words))
+            self.actions[name].setEnabled(words is not None)
 
     def show_blocked(self, reason: str) -> None:
         """Disable what starts a run, for this reason; an empty one enables it again."""
@@ -259,7 +274,7 @@ class Menus(QObject):
 
     def _menu_texts(self) -> dict[str, str]:
         return {
-            "file": self.tr("&File"), "run": self.tr("&Run"),
+            "file": self.tr("&File"), "edit": self.tr("&Edit"), "run": self.tr("&Run"),
             "scenarios": self.tr("S&cenarios"), "selection": self.tr("&Selection"),
             "view": self.tr("&View"), "help": self.tr("&Help"), "recent": self.tr("Open recent"),
             "theme": self.tr("Theme"), "language": self.tr("Language"),
@@ -288,6 +303,8 @@ class Menus(QObject):
             "run_prompt": self.tr("Run from the start"),
             "step": self.tr("Step"),
             "stop": self.tr("Stop"),
+            "undo": self.tr("Undo"),
+            "redo": self.tr("Redo"),
             "mark": self.tr("Put a mark here"),
             "replay": self._replay_text(),
             "replay_play": self.tr("Play or pause the replay"),
@@ -295,6 +312,10 @@ class Menus(QObject):
             "replay_next": self.tr("Replay: one step on"),
             "replay_begin": self.tr("Replay: to the beginning"),
             "replay_end": self.tr("Replay: to the end"),
+            "rename_mark": self.tr("Rename mark…"),
+            "remove_mark": self.tr("Remove mark"),
+            "previous_mark": self.tr("Previous mark"),
+            "next_mark": self.tr("Next mark"),
             "measure_ceilings": self.tr("Measure ceilings again"),
             "clear": self.tr("Clear selection, else stop"),
             "back": self.tr("Back"),

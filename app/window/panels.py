@@ -101,10 +101,10 @@ class Panels(QObject):
 
     # --- all of them ------------------------------------------------------------------------------------------------
 
-    def show_session(self, session: Session | None) -> None:
-        """Show another session in all panels."""
+    def show_session(self, session: Session | None, in_turn: bool = False) -> None:
+        """Show another session in all panels, each when it is drawn next where they do it in turn."""
         for dock in self.docks.values():
-            dock.show_session(session)
+            dock.show_session(session, in_turn)
 
     def restyle(self) -> None:
         """Take the theme's colours again."""

@@ -12,6 +12,8 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from app.core.drawing_share import SHARE
 
 TICK_MS: Final = 25
+TURN_MS: Final = 1
+"""Time between two pieces that are drawn in turn: Qt paints in it."""
 FASTEST_S: Final = 0.05
 SLOWEST_S: Final = 1.0
 """Longest time between two drawings of one part, at the full `SHARE`; in proportion longer at a smaller one."""
@@ -55,6 +57,9 @@ class Refresher(QObject):
         self._timer.setTimerType(Qt.TimerType.CoarseTimer)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self.tick)
+        self._turns = QTimer(self)
+        self._turns.setInterval(TURN_MS)
+        self._turns.timeout.connect(self._draw_next)
         self._drawn: Piece | None = None
         self._drawn_s = 0.0
         self._cpu_s = 0.0
@@ -64,8 +69,12 @@ class Refresher(QObject):
     def active(self) -> bool:
         return self._timer.isActive()
 
-    def follow(self, live: bool) -> None:
-        """Start the timer for a live session; otherwise stop it and draw what is left."""
+    def follow(self, live: bool, in_turn: bool = False) -> None:
+        """Start the timer for a live session; otherwise stop it and draw what is left.
+
+        `in_turn`: not all at once, but piece by piece, so that the window is painted and answers in between.
+        """
+        self._turns.stop()
         if live and not self._timer.isActive():
             self._drawn = None
             for piece in self.pieces:
@@ -73,7 +82,11 @@ class Refresher(QObject):
             self._timer.start()
         elif not live:
             self._timer.stop()
-            self.draw_all()
+            if in_turn:
+                self._drawn = None
+                self._turns.start()
+            else:
+                self.draw_all()
 
     def catch_up(self) -> None:
         """Draw what waits without a rest: nothing computes from which it would take time."""
@@ -81,8 +94,18 @@ class Refresher(QObject):
         for piece in self.pieces:
             piece.due_s = time.monotonic()
 
+    @property
+    def has_turns(self) -> bool:
+        """Whether pieces that are drawn in turn may be left."""
+        return self._turns.isActive()
+
+    def _draw_next(self) -> None:
+        if not any(piece.draw() for piece in self.pieces):
+            self._turns.stop()
+
     def draw_all(self) -> None:
         """Draw every piece now."""
+        self._turns.stop()
         self._drawn = None
         for piece in self.pieces:
             piece.draw()

@@ -136,6 +136,12 @@ class ReplayControl(QObject):
         if self._replay is not None:
             self._pause_at(self._replay.end_ns)
 
+    @Slot()
+    def take_edits(self) -> None:
+        """A person changed a mark or a fact of the recording: it is changed in what the replay shows, too."""
+        if self._replay is not None:
+            self._show(self._replay.now_ns)
+
     def end(self) -> None:
         """The window closes: nothing ticks any longer."""
         self._timer.stop()

@@ -155,12 +155,6 @@ class RunControl(QObject):
         self._feed.cancel_start()
         self._ask(False)
 
-    def mark(self) -> None:
-        """Put a numbered mark on the timeline, now."""
-        live = self._shown.live
-        marks = live.session.marks if live is not None else []
-        self._feed.add_mark(self.tr("mark {}").format(1 + sum(mark.kind == "user" for mark in marks)))
-
     def measure_ceilings(self) -> None:
         """Measure the ceilings of the device again."""
         self._feed.measure_ceilings()

@@ -18,6 +18,7 @@ from app.widgets.log_button import LogButton
 from app.widgets.painted import PaintedWidget, caption_height
 from app.widgets.plain import plain
 from app.widgets.step_columns import StepColumns, StepLatencies
+from app.window.strip_marks import draw_own_marks, mark_lines
 from app.window.strip_paint import GUTTER, LINE, StripScene, draw_strip
 from app.window.strip_text import range_text, step_text, unstepped_text
 from engine.figures.told import told
@@ -164,7 +165,9 @@ class StepStrip(PaintedWidget):
 
     def tip(self, step: int) -> str:
         """The tool tip of a step."""
-        return step_text(self._session, step) if self._session is not None else ""
+        if self._session is None:
+            return ""
+        return "\n".join([step_text(self._session, step), *mark_lines(self._session, step)])
 
     def paint(self, painter: QPainter) -> None:
         plot, scene = self.plot_box(), self.scene()
@@ -177,6 +180,7 @@ class StepStrip(PaintedWidget):
             painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, words)
         else:
             draw_strip(painter, scene)
+            draw_own_marks(painter, scene)
         if self.hasFocus():
             painter.setPen(QPen(QColor(theme().accent), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)

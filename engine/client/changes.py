@@ -53,6 +53,13 @@ class SuiteRunSent:
 
 
 @dataclass(frozen=True, slots=True)
+class EditFailed:
+    """A change of a run that is over could not be written into its file; the Session has it."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class FileFailed:
     """The file can no longer be written. Told once for each run; the Session goes on in memory."""
 
@@ -100,6 +107,7 @@ Change = (
     | TellsChanged
     | SessionBegun
     | SuiteRunSent
+    | EditFailed
     | FileFailed
     | KeptElsewhere
     | FileClosed

@@ -34,7 +34,7 @@ NO_MODEL: Final = "No model is loaded: choose one first."
 NO_SUITE: Final = "Improvements are measured with DecodeScope's own engine: detach from the server first."
 RUN_COMMANDS: Final = (
     protocol.Pause, protocol.Resume, protocol.StepOnce, protocol.SetPace, protocol.Stop, protocol.SetSwitches,
-    protocol.SetObservation, protocol.AddMark, protocol.AddRequests,
+    protocol.SetObservation, protocol.AddRequests,
 )  # fmt: skip
 """Commands to a run; they are ignored while no run goes on."""
 

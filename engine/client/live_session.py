@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from engine.client.changes import Change, FileClosed, FileFailed, KeptElsewhere
+from engine.client.changes import Change, EditFailed, FileClosed, FileFailed, KeptElsewhere
 from engine.session import schema
 from engine.session.details import DetailSource
-from engine.session.facts import set_facts
+from engine.session.edits import Edit, edit_file
 from engine.session.store import Session
 
 
@@ -96,7 +96,7 @@ class LiveSession:
         """Put a mark of kind `fault` at the end of the run that goes on."""
         if self.is_open and self.session is not None:
             with suppress(Exception):  # the Session itself may be what failed
-                self.keep([schema.Mark(_now_ns(self.session), "fault", sentence)])
+                self.keep([schema.Mark(now_ns(self.session), "fault", sentence)])
 
     def end(self) -> None:
         """Close the file; calling it again does nothing."""
@@ -118,11 +118,23 @@ class LiveSession:
         if any(session.meta.get(name) != value for name, value in event.of.items()):
             return
         session.apply([event])
-        if self.path is not None:
+        if self.path is not None and self.path.is_file():
             try:
-                set_facts(self.path, {"ceilings": event.ceilings})
+                edit_file(self.path, [schema.FactsSet({"ceilings": event.ceilings})])
             except Exception as error:  # the Session in memory has them already
                 self._tell(FileFailed(error))
+
+    def edit(self, session: Session, path: str, edit: Edit) -> None:
+        """Carry out a person's change in a session of this client and in its file (""; none)."""
+        if self.is_open and session is self.session:
+            self.keep([edit])
+            return
+        session.apply([edit])
+        if path:
+            try:
+                edit_file(path, [edit])
+            except Exception as error:  # the Session in memory has it already
+                self._tell(EditFailed(error))
 
     def _tell_where(self, begun: Begun) -> None:
         before, self._kept_elsewhere = self._kept_elsewhere, begun.refused is not None
@@ -130,7 +142,7 @@ class LiveSession:
             self._tell(KeptElsewhere(begun.path.parent, begun.refused))
 
 
-def _now_ns(session: Session) -> int:
+def now_ns(session: Session) -> int:
     """The present time on the session's clock, ns; never before the end of its last step."""
     elapsed = time.time_ns() - int(session.meta.get("epoch_ns", time.time_ns()))
     last = int(session.steps["end_ns"][-1]) if len(session.steps) else 0

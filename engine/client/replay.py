@@ -75,16 +75,16 @@ class Replay:
     def go(self, t_ns: int) -> bool:
         """Show the recording at a moment; returns whether `session` is another one.
 
-        That is so where the moment is before the present one, where marks or facts of the recording have been edited,
-        and at the end of a recording whose requests or marks stand in another order than that of their times.
+        That is so where the moment is before the present one, and at the end of a recording whose requests stand in
+        another order than that in which they arrived. Marks and facts that were edited meanwhile are taken over.
         """
         t_ns = min(max(t_ns, self.begin_ns), self.end_ns)
-        back = t_ns < self.now_ns or self.whole.revision != self._revision
+        back = t_ns < self.now_ns
         self.now_ns = t_ns
+        self._take_edits()
         if not back:
             self._advance()
-        if back or (self.at_end and not self._in_order()):
-            self._take_edits()
+        if back or (self.at_end and list(self.session.requests) != list(self.whole.requests)):
             self.session = self._anew()
             return True
         return False
@@ -94,12 +94,11 @@ class Replay:
             self._revision = self.whole.revision
             marks = np.array([mark.t_ns for mark in self.whole.marks], np.int64)
             self._moments = replace(self._moments, marks=marks)
-
-    def _in_order(self) -> bool:
-        return list(self.session.requests) == list(self.whole.requests) and self.session.marks == self.whole.marks
+            self._marks = -1
+            self.session.revision += 1
 
     def _anew(self) -> Session:
-        """A Session of what was there at the present moment, its requests and marks in the order of the recording."""
+        """A Session of what was there at the present moment, its requests in the order of the recording."""
         session, whole, moments = Session(), self.whole, self._moments
         session.details = PrefixDetails(whole.details, self._begins)
         session.token_texts = whole.token_texts
@@ -107,9 +106,7 @@ class Replay:
         for request in whole.requests.values():
             if moments.arrivals[request.id] <= self.now_ns:
                 session.requests.add(request.id, _arrived(request))
-        self._marks = int((moments.marks <= self.now_ns).sum())
-        session.marks += [one for one, t_ns in zip(whole.marks, moments.marks, strict=True) if t_ns <= self.now_ns]
-        self._by_time = np.argsort(moments.marks, kind="stable")
+        self._marks = 0
         self._happened = 0
         self.session = session
         self._advance()
@@ -121,7 +118,8 @@ class Replay:
         session.meta = self.whole.meta
         changed = session.revision == 0
         changed |= self._take_happenings(t_ns)  # before the rows that name a request
-        changed |= self._take_configs_and_marks(t_ns)
+        changed |= self._take_configs(t_ns)
+        changed |= self._take_marks(t_ns)
         for name in TABLES:
             changed |= self._take(name, t_ns)
         steps = self._moments.rows("steps", t_ns)
@@ -154,15 +152,26 @@ class Replay:
                 requests[request_id].finish_reason = whole.finish_reason
         return self._happened > first
 
-    def _take_configs_and_marks(self, t_ns: int) -> bool:
-        session, whole, moments = self.session, self.whole, self._moments
-        configs = int(np.searchsorted(moments.configs, t_ns, "right"))
-        marks = int(np.searchsorted(moments.marks[self._by_time], t_ns, "right"))
-        changed = configs > len(session.configs) or marks > self._marks
-        session.configs += whole.configs[len(session.configs) : configs]
-        session.marks += [whole.marks[place] for place in self._by_time[self._marks : marks]]
-        self._marks = marks
-        return changed
+    def _take_configs(self, t_ns: int) -> bool:
+        configs = int(np.searchsorted(self._moments.configs, t_ns, "right"))
+        new = self.whole.configs[len(self.session.configs) : configs]
+        self.session.configs += new
+        return bool(new)
+
+    def _take_marks(self, t_ns: int) -> bool:
+        """Marks stand in the order in which they were put, which need not be that of their moments."""
+        there = self._moments.marks <= t_ns
+        count = int(there.sum())
+        if count == self._marks:
+            return False
+        self._marks = count
+        session, marks = self.session, [self.whole.marks[place] for place in np.flatnonzero(there)]
+        before = len(session.marks)
+        if marks[:before] == session.marks:
+            session.marks += marks[before:]
+        else:
+            session.replace_marks(marks)
+        return True
 
     def _take_tokens(self, t_ns: int) -> bool:
         session, first = self.session, len(self.session.tokens)

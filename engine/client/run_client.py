@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -16,6 +17,7 @@ from engine.client.source import Source, Tells
 from engine.core.settings import LoadSpec, RunSpec
 from engine.host import protocol
 from engine.session import schema
+from engine.session.edits import Edit
 from engine.session.store import Session
 
 POLL_S: Final = 0.02
@@ -52,6 +54,8 @@ class RunClient:
         self._live = LiveSession(begin_file, self._changes.append)
         self._commands = Commands(self.now)
         self._events = Events(self.now, self._live, self._commands)
+        self._edits: deque[tuple[Session, str, Edit]] = deque()
+        """Changes of a person that are not carried out yet; any thread may append."""
         self.closing = False
         """Set by any thread. From then on the end of a source is no fault, and no source is connected again."""
 
@@ -76,6 +80,10 @@ class RunClient:
         """Forget a run that waits for its model, or for the end of another run."""
         self._commands.posted.append(CancelStart())
 
+    def edit(self, session: Session, path: str, edit: Edit) -> None:
+        """Change the session of a run of this client, and its file at `path` ("": none), at the next `poll`."""
+        self._edits.append((session, path, edit))
+
     def connect_to(self, connect: Callable[[], Source]) -> None:
         """End the source, with its run, and connect this one instead; from any thread.
 
@@ -86,6 +94,7 @@ class RunClient:
     def poll(self, timeout_s: float = POLL_S) -> list[Change]:
         """Carry out what was posted and take arrived events, waiting up to `timeout_s`; the changes, in order."""
         try:
+            self._carry_out_edits()
             self._change_source()
             if self._source is None:
                 if self.closing or (self.now.state == "stopped" and not self._commands.posted):
@@ -108,6 +117,7 @@ class RunClient:
         with suppress(Exception):  # the source is gone, or hung and was killed
             if source is not None and stop_within_s:
                 self._stop_run(source, stop_within_s)
+        self._carry_out_edits()
         self._events.end_session()
         if source is not None:
             if kill:
@@ -154,6 +164,10 @@ class RunClient:
         self._events.take(source, events)
         if any(isinstance(event, schema.Refused) and event.command == "Attach" for event in events):
             self._give_up(source)
+
+    def _carry_out_edits(self) -> None:
+        while self._edits:
+            self._live.edit(*self._edits.popleft())
 
     def _change_source(self) -> None:
         """Connect another source, if that is what was posted next."""

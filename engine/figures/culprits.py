@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from engine.figures.delays import CAUSES, Delays
-from engine.figures.step_loads import Floats, Ints
+from engine.figures.step_loads import Floats, Ints, StepLoads
 from engine.figures.step_members import step_members
 from engine.session.store import Session
 
@@ -32,7 +32,9 @@ class Culprit:
     """Whose prompt it was (prefill), who was computed again (preemption), who was computed meanwhile (queue)."""
     step: int | None = None
     mark: int | None = None
-    """An index into `session.marks`."""
+    """An index into `session.marks`, as they were then."""
+    label: str = ""
+    """What this mark says."""
     count: int | None = None
     """How many there were of what `unit` says."""
     usual: int | None = None
@@ -181,17 +183,21 @@ def _of_speculation(gap: _Gap) -> Culprit:
 
 def _of_capture(gap: _Gap) -> Culprit:
     """The mark within the gap, or else the last change of switches before it."""
-    marks, session = gap.delays.loads.mark, gap.session
-    marked = gap.since + 1 + np.flatnonzero(marks[gap.since + 1 : gap.step + 1] >= 0)
+    loads, session = gap.delays.loads, gap.session
+    marked = gap.since + 1 + np.flatnonzero(loads.mark[gap.since + 1 : gap.step + 1] >= 0)
     if len(marked):
         step = int(marked[gap.delays.shares.capture[marked].argmax()])
-        return Culprit(step=step, mark=int(marks[step]))
+        return _marked(loads, step, int(loads.mark[step]))
     until_ns = int(session.steps["start_ns"][gap.step])
-    before = [i for i, mark in enumerate(list(session.marks)) if mark.kind == "switch" and mark.t_ns <= until_ns]
+    before = [i for i, mark in enumerate(loads.marks) if mark.kind == "switch" and mark.t_ns <= until_ns]
     if not before:
         return Culprit(step=gap.step)
-    step = int(np.searchsorted(session.steps["end_ns"][: gap.step], session.marks[before[-1]].t_ns, "right"))
-    return Culprit(step=step, mark=before[-1])
+    step = int(np.searchsorted(session.steps["end_ns"][: gap.step], loads.marks[before[-1]].t_ns, "right"))
+    return _marked(loads, step, before[-1])
+
+
+def _marked(loads: StepLoads, step: int, mark: int) -> Culprit:
+    return Culprit(step=step, mark=mark, label=loads.marks[mark].label or loads.marks[mark].kind)
 
 
 def _of_host(gap: _Gap) -> Culprit:

@@ -129,8 +129,8 @@ class Delays:
 
 def delays_of(session: Session) -> Delays:
     """The delays of a session, kept until it has more steps, tokens or marks."""
-    seen = (len(session.steps), len(session.tokens), len(session.marks))
-    kept: tuple[tuple[int, int, int], Delays] | None = session.kept.get("delays")
+    seen = (len(session.steps), len(session.tokens), session.marks_state)
+    kept: tuple[tuple[int, int, tuple[int, int]], Delays] | None = session.kept.get("delays")
     if kept is None or kept[0] != seen:
         kept = session.kept["delays"] = (seen, _delays(session))
     return kept[1]

@@ -59,8 +59,8 @@ def pauses_of(session: Session) -> Pauses:
 
     The figures of every request and gap need them, so they are kept until there are more marks or steps.
     """
-    seen = (len(session.marks), len(session.steps))
-    kept: tuple[tuple[int, int], Pauses] | None = session.kept.get("pauses")
+    seen = (session.marks_state, len(session.steps))
+    kept: tuple[tuple[tuple[int, int], int], Pauses] | None = session.kept.get("pauses")
     if kept is None or kept[0] != seen:
         kept = session.kept["pauses"] = (seen, _pauses(session))
     return kept[1]

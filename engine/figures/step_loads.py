@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.figures.pauses import pauses_of
 from engine.figures.step_range import TEACHER, step_slice
-from engine.session.schema import PHASES
+from engine.session.schema import PHASES, Mark
 from engine.session.store import Session
 
 Ints = NDArray[np.int64]
@@ -87,7 +87,9 @@ class StepLoads:
     """The proposer's time as it was measured; 0 where phases were not."""
     mark: Ints
     """The last mark of a kind in MARKED in the time of a step, or between it and the one before, as an index into
-    `session.marks`; -1 without one."""
+    `marks`; -1 without one."""
+    marks: tuple[Mark, ...]
+    """All marks of the session; a person may change its list meanwhile."""
 
     @property
     def plain(self) -> Flags:
@@ -128,6 +130,7 @@ def step_loads(session: Session) -> StepLoads:
     setting, cached = _settings(session, steps)
     ids = np.array(sorted(session.requests), np.int64)
     rows = _rows(session, steps, ids, generating, cached)
+    marks = tuple(session.marks)
     only = (rows.prompt == 0) & (rows.again == 0)
     decoding = np.bincount(rows.step[only], minlength=steps)
     return StepLoads(
@@ -143,7 +146,8 @@ def step_loads(session: Session) -> StepLoads:
         again=_summed(rows.step, rows.again, steps),
         drafts=_drafts(session, steps),
         drafting_s=session.phases["us"][:steps, DRAFT].astype(np.float64) / 1e6,
-        mark=_marks(session, steps),
+        mark=_marked(session, marks, steps),
+        marks=marks,
     )
 
 
@@ -237,11 +241,11 @@ def _drafts(session: Session, steps: int) -> Ints:
     return np.bincount(table["step_id"][:end], table["proposed"][:end], steps).astype(np.int64)
 
 
-def _marks(session: Session, steps: int) -> Ints:
+def _marked(session: Session, marks: tuple[Mark, ...], steps: int) -> Ints:
     found = np.full(steps, -1, np.int64)
     if steps:
         ended = np.maximum.accumulate(session.steps["end_ns"][:steps])
-        for index, mark in enumerate(list(session.marks)):
+        for index, mark in enumerate(marks):
             if mark.kind in MARKED:
                 step = int(np.searchsorted(ended, mark.t_ns, "right"))
                 if step < steps:

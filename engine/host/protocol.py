@@ -94,12 +94,6 @@ class MeasureCeilings(Command, frozen=True, tag=True):
     """Measure the device's ceilings in full; answered by CeilingsMeasured, or by Refused during a run."""
 
 
-class AddMark(Command, frozen=True, tag=True):
-    """Put a mark on the timeline at the current time."""
-
-    label: str
-
-
 class Shutdown(Command, frozen=True, tag=True):
     """End the engine process."""
 
@@ -118,7 +112,6 @@ AnyCommand = (
     | SetObservation
     | CountPrompts
     | MeasureCeilings
-    | AddMark
     | Shutdown
 )
 

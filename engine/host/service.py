@@ -125,8 +125,6 @@ class Service:
                 self._start(command)
             case protocol.Shutdown():
                 self.ended = True
-            case protocol.AddMark():
-                self._running().account.mark("user", command.label)
             case protocol.AddRequests():
                 self._running().add(command.run.requests)
             case protocol.SetSwitches():

@@ -76,8 +76,6 @@ class ServingService:
                     await self._run.stop()
             case protocol.AddRequests():
                 self._running().add(command.run.requests)
-            case protocol.AddMark():
-                self._running().mark("user", command.label)
             case protocol.Shutdown():
                 self.ended = True
             case _:

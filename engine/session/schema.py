@@ -324,6 +324,22 @@ class Mark(Event, frozen=True, tag=True, array_like=True):
     label: str
 
 
+class FactsSet(Event, frozen=True, tag=True, array_like=True):
+    """Facts of the session that became known, or that a person gave it: rows of `meta`, in place of those before."""
+
+    facts: dict[str, str]
+
+
+class MarkChanged(Event, frozen=True, tag=True, array_like=True):
+    """A person put a mark (`before` is None), changed it, or took it away (`after` is None).
+
+    A mark has no number: `before` names it by all that it says. Of several equal ones the first is meant.
+    """
+
+    before: Mark | None
+    after: Mark | None
+
+
 class Dropped(Event, frozen=True, tag=True, array_like=True):
     """The rows of detail that the engine's bounded outbox dropped, as totals since the run began."""
 
@@ -411,6 +427,7 @@ class Overhead(Event, frozen=True, tag=True, array_like=True):
 StoredEvent = (
     SessionStarted | ConfigChanged | RequestArrived | PromptTold | RequestScheduled | RequestFinished | Work | Step
     | Token | TokenText | Speculation | KvBlock | AttentionRow | DeviceSample | MetricSample | Mark | Dropped
+    | FactsSet | MarkChanged
 )  # fmt: skip
 AnyEvent = (
     StoredEvent | Loading | ModelReady | StepProgress | PromptsCounted | StateChanged | Refused | RunEnded

@@ -68,7 +68,8 @@ class Session:
     """The columns of one run or suite. One thread calls `apply`; any thread reads (Columns says what a reader sees).
 
     A reader may iterate over any container here while `apply` runs: lists are only appended to, `requests` is
-    `Growing`, and `meta` and `dropped` are replaced as a whole. `kept` and `token_texts` are only for looking up a key.
+    `Growing`, and `meta`, `dropped` and changed `marks` are replaced as a whole. `kept` and `token_texts` are only for
+    looking up a key.
     """
 
     def __init__(self, source: DetailSource | None = None) -> None:
@@ -88,6 +89,8 @@ class Session:
         self.device_samples = EventTable("device_samples", capacity=256)
         self.metric_samples = EventTable("metric_samples", capacity=256)
         self.marks: list[schema.Mark] = []
+        """In the order in which they were put; replaced as a whole where a person changes one."""
+        self._marks_changed = 0
         self.token_texts: dict[int, str] = {}
         """The text of each token id of the session by itself, for looking one up; empty for an older file."""
         self.dropped = {"attention_rows": 0, "layer_rows": 0}
@@ -144,6 +147,10 @@ class Session:
                 self.token_texts[event.token_id] = event.text
             case schema.Mark():
                 self.marks.append(event)
+            case schema.FactsSet():
+                self.meta = {**self.meta, **event.facts}
+            case schema.MarkChanged():
+                self._change_mark(event)
             case schema.Dropped():
                 self.dropped = {"attention_rows": event.attention_rows, "layer_rows": event.layer_rows}
 
@@ -163,12 +170,33 @@ class Session:
                 request.first_token_ns = token.emitted_ns
             request.token_rows.append(row)
 
+    def replace_marks(self, marks: list[schema.Mark]) -> None:
+        """Show these marks in place of those before."""
+        self.marks = marks
+        self._marks_changed += 1
+        self.revision += 1
+
+    def _change_mark(self, event: schema.MarkChanged) -> None:
+        """Does nothing where the mark is not there, as nothing is changed in the file then."""
+        after = [] if event.after is None else [event.after]
+        if event.before is None:
+            self.marks += after
+        elif event.before in self.marks:
+            at = self.marks.index(event.before)
+            self.marks = [*self.marks[:at], *after, *self.marks[at + 1 :]]
+        self._marks_changed += 1
+
     # --- reading ----------------------------------------------------------------------------------------------------
 
     @property
     def is_part(self) -> bool:
         """Whether this is a part of a recording that is replayed: what had been applied at a moment of its run."""
         return self.details.is_part
+
+    @property
+    def marks_state(self) -> tuple[int, int]:
+        """Another value after each change of `marks`."""
+        return len(self.marks), self._marks_changed
 
     @property
     def source(self) -> DetailSource | None:

@@ -19,6 +19,7 @@ from engine.errors import SessionFileError
 from engine.session import schema
 from engine.session.connecting import COMPANIONS
 from engine.session.destination import claim_destination
+from engine.session.edits import write_edit
 from engine.session.pack_writer import PackWriter
 from engine.session.tables import (
     APPLICATION_ID,
@@ -191,6 +192,8 @@ class SessionWriter:
                 self._write_meta(event.meta)
             case schema.Dropped():
                 self._write_meta({"dropped": json.dumps(msgspec.structs.asdict(event))})
+            case schema.FactsSet() | schema.MarkChanged():
+                write_edit(self._db, event)
             case schema.RequestArrived():
                 self._db.execute(
                     INSERT["requests"],

@@ -13,8 +13,9 @@ from app.window.main_window import MainWindow
 from engine.errors import SessionFileError
 from engine.figures.metrics import summarise
 from engine.host import protocol
-from engine.session.facts import set_facts
+from engine.session.edits import edit_file
 from engine.session.file import open_session
+from engine.session.schema import FactsSet
 from tests.app.conftest import Engines
 from tests.app.test_window import run_to_the_end
 from tests.engine.session.synthetic import synthetic_session
@@ -80,16 +81,17 @@ def test_only_an_idle_engine_measures(qtbot: QtBot, window: MainWindow, engines:
 
 
 def test_facts_of_a_file(tmp_path: Path) -> None:
-    set_facts(tmp_path / "gone.dscope", {"ceilings": "{}"})
+    with pytest.raises(SessionFileError, match="not there any more"):
+        edit_file(tmp_path / "gone.dscope", [FactsSet({"ceilings": "{}"})])
     assert not (tmp_path / "gone.dscope").exists()
     other = tmp_path / "other.db"
     other.write_bytes(b"no database at all, and more than a hundred bytes of it" * 10)
     with pytest.raises(SessionFileError, match="cannot be written"):
-        set_facts(other, {"ceilings": "{}"})
+        edit_file(other, [FactsSet({"ceilings": "{}"})])
     empty = tmp_path / "empty.db"
     empty.touch()
     with pytest.raises(SessionFileError, match="not a DecodeScope session"):
-        set_facts(empty, {"ceilings": "{}"})
+        edit_file(empty, [FactsSet({"ceilings": "{}"})])
 
 
 def test_a_quiet_machine_needs_no_word() -> None:

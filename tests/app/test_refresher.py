@@ -174,3 +174,30 @@ def test_what_waits_is_drawn_at_once_when_nothing_computes(qtbot: QtBot, monkeyp
         clock.now += TICK_S
         drawing.tick()
     assert {"b", "c"} <= set(drawn[1:])
+
+
+def test_pieces_in_turn_are_drawn_one_after_the_other_until_none_has_news(qtbot: QtBot) -> None:
+    left = {"a": 2, "b": 0, "c": 1}
+    drawn: list[str] = []
+
+    def piece(name: str) -> Piece:
+        def draw() -> bool:
+            if not left[name]:
+                return False
+            left[name] -= 1
+            drawn.append(name)
+            return True
+
+        return Piece(name, draw)
+
+    drawing = Refresher([piece(name) for name in left])
+    drawing.follow(False, in_turn=True)
+    assert drawing.has_turns
+    assert not drawn, "the window is painted first"
+    qtbot.waitUntil(lambda: not drawing.has_turns)
+    assert drawn == ["a", "a", "c"]
+    left["b"] = 1
+    drawing.follow(False, in_turn=True)
+    drawing.draw_all()
+    assert not drawing.has_turns
+    assert drawn[-1] == "b"

@@ -211,7 +211,7 @@ def test_a_run_is_replayed_when_it_is_over_and_another_one_ends_that(qtbot: QtBo
         press(window, "Run")
         qtbot.waitUntil(lambda: window.control.active)
         assert not window.menus.actions["replay"].isEnabled()
-    qtbot.waitUntil(lambda: window.menus.actions["replay"].isEnabled())
+    qtbot.waitUntil(window.menus.actions["replay"].isEnabled)
     whole = window.shown.session
     window.menus.actions["replay"].trigger()
     qtbot.waitUntil(lambda: window.replay.on)
@@ -243,13 +243,23 @@ def test_before_the_first_step_a_panel_says_so_and_offers_no_run(replaying: Main
     assert dock._empty.button.isHidden()
 
 
-def test_a_mark_that_is_put_meanwhile_is_drawn(replaying: MainWindow) -> None:
-    replaying.replay.to_end()
-    replaying.replay.step_back()
-    whole = replaying.shown.now.session  # type: ignore[union-attr]
-    whole.apply([schema.Mark(1_000_000, "user", "put meanwhile")])
-    replaying.replay.step_back()
-    assert [mark.label for mark in replaying.shown.session.marks] == ["put meanwhile"]  # type: ignore[union-attr]
+def test_a_mark_that_is_put_meanwhile_is_put_on_the_recording_and_shown(
+    qtbot: QtBot, replaying: MainWindow, path: Path
+) -> None:
+    for _ in range(9):
+        replaying.replay.step()
+    shown = replaying.shown.session
+    assert shown is not None
+    replaying.selection.change(step=4)
+    replaying.menus.actions["mark"].trigger()
+    assert replaying.shown.session is shown
+    assert len(shown.marks) == 1
+    qtbot.waitUntil(lambda: not replaying.jobs.busy)
+    kept = open_session(path)
+    assert kept.marks == shown.marks
+    kept.source.close()  # type: ignore[union-attr]
+    replaying.menus.actions["undo"].trigger()
+    assert shown.marks == []
 
 
 # --- what the panels show -----------------------------------------------------------------------------------------

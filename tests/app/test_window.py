@@ -356,3 +356,21 @@ def test_the_status_of_a_session_follows_the_language(qtbot: QtBot, window: Main
     finally:
         window.choices.choose("language", "en")
     qtbot.waitUntil(lambda: dropped.text() == "nothing dropped")
+
+
+def test_a_long_session_is_painted_at_once_and_its_panels_follow_one_by_one(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.window.main_window.LONG", 60)
+    first, second = a_recording(tmp_path / "one.dscope"), a_recording(tmp_path / "other.dscope", 70)
+    for path, steps in ((first, 50), (second, 70)):
+        with qtbot.waitSignal(window.shown.opened):
+            window.shown.open(str(path))
+        seen = [dock for dock in window.docks.values() if dock.is_seen]
+        assert window.refresher.has_turns
+        assert any(dock.needs_refresh for dock in seen)
+        qtbot.waitUntil(lambda: not window.refresher.has_turns)
+        assert not any(dock.needs_refresh for dock in window.docks.values() if dock.is_seen)
+        timeline = window.docks["timeline"].build()
+        assert timeline.session is window.shown.session
+        assert f"{steps} steps" in window.docks["timeline"].header.figures.text()

@@ -212,7 +212,6 @@ class Drawing:
             protocol.SetPace(rng.choice([0.0, 0.5, 20.0])),
             protocol.SetSwitches(self.changes()),
             protocol.SetObservation(self.observation()),
-            protocol.AddMark("here"),
             protocol.AddRequests(RunSpec(self.requests(rng.randint(1, 2)))),
         ]
         if rng.random() < 0.2:

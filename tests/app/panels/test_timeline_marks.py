@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
 from app.panels.timeline import TimelinePanel
 from app.panels.timeline_marks import place_labels
+from engine.session.schema import Mark, MarkChanged
 from tests.app.figures.shown import listening
 from tests.app.panels.helpers import show
 from tests.app.panels.sessions import Recorder
@@ -93,3 +94,20 @@ def test_the_tool_tip_of_a_label_lists_the_marks_that_it_stands_for(qtbot: QtBot
         named.update(canvas.tooltip(QPointF(one.x + 12, one.y + 4)).splitlines())
     assert {line.split(": ", 1)[1] for line in named} == {f"kv: contiguous → number {n}" for n in range(8)}
     assert marks.height() > 20, "two lines"
+
+
+def test_a_mark_that_is_put_or_renamed_is_drawn_at_once(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recorded session gets no more steps, only other marks."""
+    session = switched(2, 3).session
+    canvas = cast(TimelinePanel, show(qtbot, TimelinePanel, session, 1000, 420)).canvas
+    drawn: list[int] = []
+    monkeypatch.setattr(canvas, "update", lambda: drawn.append(len(session.marks)))
+    canvas.advance()
+    assert not drawn
+    before = Mark(int(session.steps["start_ns"][5]), "user", "before")
+    after = Mark(before.t_ns, "user", "after")
+    for change in (MarkChanged(None, before), MarkChanged(before, after), MarkChanged(after, None)):
+        drawn.clear()
+        session.apply([change])
+        canvas.advance()
+        assert drawn

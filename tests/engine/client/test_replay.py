@@ -192,7 +192,7 @@ def test_requests_and_marks_out_of_the_order_of_their_times_end_in_that_of_the_r
     assert list(replay.session.requests) == [1]
     assert [mark.t_ns for mark in replay.session.marks] == [200]
     replay.go(850)
-    assert [mark.t_ns for mark in replay.session.marks] == [200, 800]
+    assert [mark.t_ns for mark in replay.session.marks] == [800, 200]
     assert replay.go(900)
     assert list(replay.session.requests) == [0, 1]
     assert [mark.t_ns for mark in replay.session.marks] == [800, 200]
@@ -203,8 +203,17 @@ def test_a_mark_that_is_edited_meanwhile_is_seen(runs: dict[str, list[AnyEvent]]
     replay = Replay(whole)
     replay.go(replay.end_ns // 2)
     whole.apply([schema.Mark(replay.end_ns // 4, "user", "put while it is replayed")])
-    assert replay.go(replay.now_ns)
-    assert replay.session.marks[-1].label == "put while it is replayed"
+    shown, revision, state = replay.session, replay.session.revision, replay.session.marks_state
+    assert not replay.go(replay.now_ns)
+    assert shown.marks[-1].label == "put while it is replayed"
+    assert shown.revision > revision
+    assert shown.marks_state != state
+    whole.apply([schema.MarkChanged(shown.marks[0], None), schema.FactsSet({"name": "a name"})])
+    assert not replay.go(replay.now_ns)
+    assert [mark.label for mark in shown.marks] == [mark.label for mark in whole.marks if mark.t_ns <= replay.now_ns]
+    assert shown.meta["name"] == "a name"
+    assert not replay.go(replay.end_ns)
+    assert shown.marks == whole.marks
 
 
 def test_a_run_that_was_stopped_shows_the_work_of_its_last_step_at_its_end(runs: dict[str, list[AnyEvent]]) -> None:

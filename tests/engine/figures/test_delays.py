@@ -133,9 +133,11 @@ def test_a_mark_in_the_time_of_a_step_takes_what_the_step_was_longer_and_what_wa
     run.mark("switch", "kv: paged → contiguous")
     switched = run.step([(0, 0, 25, 26, 0, 0)], [(0, "x", "target")], ns=20 * MS)
     assert parts_of(late(run.session, 0, captured)) == {"capture": 50.0}
-    assert late(run.session, 0, captured).main.culprit == Culprit(step=captured, mark=0)
+    assert late(run.session, 0, captured).main.culprit == Culprit(
+        step=captured, mark=0, label="captured 3 calls in 0.05 s"
+    )
     assert parts_of(late(run.session, 0, switched)) == {"capture": 10.0}
-    assert late(run.session, 0, switched).main.culprit == Culprit(step=switched, mark=1)
+    assert late(run.session, 0, switched).main.culprit == Culprit(step=switched, mark=1, label="kv: paged → contiguous")
 
 
 def test_time_between_steps_is_the_host_unless_the_run_was_paused() -> None:

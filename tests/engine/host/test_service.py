@@ -178,7 +178,7 @@ def test_stop_cancels_what_is_left_and_the_session_is_complete(bench: Bench) -> 
 
 
 def test_a_command_without_a_run_is_refused(bench: Bench) -> None:
-    for command in (protocol.Pause(), protocol.Resume(), protocol.StepOnce(), protocol.Stop(), protocol.AddMark("x")):
+    for command in (protocol.Pause(), protocol.Resume(), protocol.StepOnce(), protocol.Stop()):
         assert bench.refusal(command).message == "There is no run going on."
 
 
@@ -227,10 +227,9 @@ def test_switches_and_observation_change_while_it_runs(bench: Bench) -> None:
     bench.steps(2)
     assert bench.send(protocol.SetSwitches({"kv": "none"})) == []
     assert bench.send(protocol.SetObservation(Observation("layer", Probe(0, 1)))) == []
-    bench.send(protocol.AddMark("look here"))
     bench.finish()
     marks = [(event.kind, event.label) for event in bench.events if isinstance(event, Mark)]
-    assert marks == [("user", "look here"), ("switch", "kv: contiguous → none")]
+    assert marks == [("switch", "kv: contiguous → none")]
     steps = [event for event in bench.events if isinstance(event, Step)]
     assert [len(step.phases) // 64 for step in steps] == [1, 1, 3, 3, 3, 3]
     assert [row.step_id for row in bench.events if isinstance(row, AttentionRow)] == [2, 3, 4, 5]

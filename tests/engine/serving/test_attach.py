@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from engine.core.settings import AttachSpec, RequestSpec
+from engine.core.settings import AttachSpec, RequestSpec, RunSpec
 from engine.errors import InputError
 from engine.host import protocol
 from engine.serving import served_run
@@ -249,8 +249,8 @@ def test_what_cannot_be_done_is_refused_in_a_sentence() -> None:
     with vllm() as server:
         assert asyncio.run(run(server, protocol.Pause()))[0].message.startswith("A server cannot be paused")
         assert "no model" in asyncio.run(run(server, name="another"))[0].message
-        (refused,) = asyncio.run(run(server, protocol.AddMark("here")))
-        assert refused == schema.Refused("AddMark", "InputError", "No run is going on.")
+        (refused,) = asyncio.run(run(server, protocol.AddRequests(RunSpec((RequestSpec("x", 1),)))))
+        assert refused == schema.Refused("AddRequests", "InputError", "No run is going on.")
     with FakeServer() as nothing:
         (refused,) = asyncio.run(run(nothing))
     assert (refused.command, refused.error) == ("Attach", "ServerError")

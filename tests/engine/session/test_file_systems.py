@@ -145,15 +145,16 @@ COMMANDS = """
 import sys
 from pathlib import Path
 from app.main import main
-from engine.session.facts import set_facts
+from engine.session.edits import edit_file
 from engine.session.file import SessionWriter
+from engine.session.schema import FactsSet
 from tests.engine.session.synthetic import synthetic_events
 
 for name in ("a.dscope", "b.dscope"):
     with SessionWriter(name) as writer:
         for batch in synthetic_events(20, attention_rows=8):
             writer.append(batch)
-set_facts(Path("a.dscope"), {"ceilings": ""})
+edit_file("a.dscope", [FactsSet({"ceilings": ""})])
 for command in (["info", "a.dscope"], ["compare", "a.dscope", "b.dscope"],
                 ["export", "a.dscope", "--to", "chrome", "-o", "t.json"]):
     assert main(command) == 0, command

@@ -13,8 +13,9 @@ from engine.errors import SessionFileError
 from engine.figures.json_figures import json_figures
 from engine.session.connecting import SUPER_JOURNAL_MARK, TABLES
 from engine.session.destination import check_destination
-from engine.session.facts import set_facts
+from engine.session.edits import edit_file
 from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.schema import FactsSet
 from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events
 
@@ -87,7 +88,7 @@ def test_a_trigger_of_a_file_does_not_run_when_a_fact_is_put_into_it(whole: Path
         whole, tmp_path, "CREATE TRIGGER t AFTER INSERT ON meta BEGIN UPDATE requests SET prompt = 'changed'; END"
     )
     with pytest.raises(SessionFileError, match="cannot be written"):
-        set_facts(path, {"ceilings": ""})
+        edit_file(path, [FactsSet({"ceilings": ""})])
     db = sqlite3.connect(path)
     assert db.execute("SELECT count(*) FROM requests WHERE prompt = 'changed'").fetchone() == (0,)
     db.close()
@@ -112,7 +113,7 @@ def test_a_journal_that_names_another_file_deletes_nothing(whole: Path, tmp_path
     with pytest.raises(SessionFileError, match="names another file"):
         check_destination(path)
     with pytest.raises(SessionFileError, match="names another file"):
-        set_facts(path, {"ceilings": ""})
+        edit_file(path, [FactsSet({"ceilings": ""})])
     assert other.read_text() == "precious"
 
 
