@@ -41,7 +41,6 @@ from app.window.panels import Panels
 from app.window.panels_ahead import PanelsAhead
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
-from app.window.replay_bar import ReplayBar
 from app.window.replay_control import ReplayControl
 from app.window.request_list_control import RequestListControl
 from app.window.room_note import RoomNote
@@ -107,9 +106,7 @@ class MainWindow(QMainWindow):
         self.status = StatusBar()
         self.setStatusBar(self.status)
         self.status_control = StatusControl(self, self.status, self.shown, self.control, self.server, feed, self.jobs)
-        self.replay = ReplayControl(
-            self.shown, self.control, self.menus, self._build_replay_bar(), self.jobs, self.strip, parent=self
-        )
+        self.replay = ReplayControl(self.shown, self.control, self.menus, self.jobs, self.strip, parent=self)
         self._build_side()
         activity = Activity(self)
         self.panels = Panels(
@@ -163,17 +160,12 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.strip)
-        column.addWidget(self.replay_bar)
+        column.addWidget(self.replay.bar)
         self._strip_bar.addWidget(above)
         self.addToolBar(self._strip_bar)
         self._side_width = SideWidth(self, self.side, WIDTH)
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
-
-    def _build_replay_bar(self) -> ReplayBar:
-        names = ("replay_play", "replay_previous", "replay_next", "replay")
-        self.replay_bar = ReplayBar(*(self.menus.actions[name] for name in names))
-        return self.replay_bar
 
     def _build_note(self) -> RecordingsControl:
         kept = RecordingsControl(self, self.feed.recordings, self.preferences, self.jobs, self.shown.files)
@@ -263,12 +255,7 @@ class MainWindow(QMainWindow):
             "remove_mark": self.marks.remove,
             "previous_mark": partial(self.marks.walk, -1),
             "next_mark": partial(self.marks.walk, 1),
-            "replay": self.replay.begin_or_leave,
-            "replay_play": self.replay.play_or_pause,
-            "replay_previous": self.replay.step_back,
-            "replay_next": self.replay.step,
-            "replay_begin": self.replay.to_begin,
-            "replay_end": self.replay.to_end,
+            **self.replay.slots,
             "measure_ceilings": self.control.measure_ceilings,
             "clear": self._clear_or_stop,
             "back": self.selection.back,
@@ -370,7 +357,7 @@ class MainWindow(QMainWindow):
         self.kept.note.restyle()
         self.status_control.show_state()
         self.strip.refresh()
-        self.replay_bar.restyle()
+        self.replay.bar.restyle()
         self.panels.restyle()
         self.comparing.restyle()
 

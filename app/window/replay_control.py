@@ -34,13 +34,17 @@ class ReplayControl(QObject):
     moved = Signal()
 
     def __init__(
-        self, shown: ShownSession, control: RunControl, menus: Menus, bar: ReplayBar, jobs: Jobs,
+        self, shown: ShownSession, control: RunControl, menus: Menus, jobs: Jobs,
         focus: QWidget, wall_s: Callable[[], float] = time.monotonic, parent: QObject | None = None,
     ) -> None:  # fmt: skip
         """`focus` gets the keyboard focus when a replay begins; `wall_s` is a clock in seconds."""
         super().__init__(parent)
         self._focus = focus
-        self._shown, self._control, self._menus, self._bar, self._jobs = shown, control, menus, bar, jobs
+        self._shown, self._control, self._menus, self._jobs = shown, control, menus, jobs
+        actions = menus.actions
+        bar = self.bar = ReplayBar(
+            actions["replay_play"], actions["replay_previous"], actions["replay_next"], actions["replay"]
+        )
         self._wall_s = wall_s
         self._filed: FiledSession | None = None
         """What is replayed."""
@@ -68,6 +72,14 @@ class ReplayControl(QObject):
         self._show_actions()
 
     @property
+    def slots(self) -> dict[str, Callable[[], object]]:
+        """The function of each of its menu entries."""
+        return {
+            "replay": self.begin_or_leave, "replay_play": self.play_or_pause, "replay_previous": self.step_back,
+            "replay_next": self.step, "replay_begin": self.to_begin, "replay_end": self.to_end,
+        }  # fmt: skip
+
+    @property
     def on(self) -> bool:
         """Whether a recording is replayed."""
         return self._replay is not None
@@ -80,7 +92,7 @@ class ReplayControl(QObject):
     @property
     def moves(self) -> bool:
         """Whether it plays or the user is moving the handle, so that the next moment is shown soon after this one."""
-        return self.plays or self._bar.track.isSliderDown()
+        return self.plays or self.bar.track.isSliderDown()
 
     @property
     def can_begin(self) -> bool:
@@ -152,7 +164,7 @@ class ReplayControl(QObject):
         """Show the moment that is due."""
         if self._replay is None or self._clock is None:
             return
-        if self._bar.speed is None:
+        if self.bar.speed is None:
             self._go(self._replay.later(max(1, self._replay.stops // ROUNDS)))
         else:
             self._go_to_due()
@@ -188,11 +200,11 @@ class ReplayControl(QObject):
     def _replay_it(self, filed: FiledSession, replay: Replay, waits: Waits) -> None:
         self._filed, self._replay = filed, replay
         self._clock = PlayClock(replay.begin_ns, replay.end_ns, waits, self._wall_s)
-        self._clock.set_speed(self._bar.speed or 1.0)
-        self._clock.shorten_waits(self._bar.waits_box.isChecked())
+        self._clock.set_speed(self.bar.speed or 1.0)
+        self._clock.shorten_waits(self.bar.waits_box.isChecked())
         ticks = replay_ticks(filed.session, replay.begin_ns, replay.end_ns)
-        self._bar.track.show_ticks(ticks, replay.begin_ns, replay.end_ns)
-        self._bar.show_recording(replay.begin_ns, replay.end_ns, len(waits) > 0)
+        self.bar.track.show_ticks(ticks, replay.begin_ns, replay.end_ns)
+        self.bar.show_recording(replay.begin_ns, replay.end_ns, len(waits) > 0)
         self._show(replay.begin_ns)
         self._show_actions()
         self._focus.setFocus(Qt.FocusReason.OtherFocusReason)  # Space on the Run button, which may have it, would run
@@ -203,7 +215,7 @@ class ReplayControl(QObject):
         self._timer.stop()
         self._soon.stop()
         self._filed = self._replay = self._clock = self._sought_ns = None
-        self._bar.hide()
+        self.bar.hide()
         self._show_actions()
 
     def _pause(self) -> None:
@@ -242,7 +254,7 @@ class ReplayControl(QObject):
 
     def _show_now(self) -> None:
         if self._replay is not None:
-            self._bar.show_now(self._replay.now_ns, self.plays)
+            self.bar.show_now(self._replay.now_ns, self.plays)
 
     @Slot()
     def _show_actions(self) -> None:

@@ -54,8 +54,9 @@ class EventTable(Columns):
 
     def borrow(self, whole: Columns, length: int) -> None:
         """Become the first rows of another table; it knows the names that these rows have, and no later ones."""
+        assert isinstance(whole, EventTable)
         before = min(len(self), length)
-        for name, words in self.words.items() if isinstance(whole, EventTable) else ():
+        for name, words in self.words.items():
             known = whole.words[name]
             if len(words) < len(known):
                 codes = whole[name][before:length]

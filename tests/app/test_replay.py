@@ -90,7 +90,7 @@ def the_end(window: MainWindow) -> int:
 
 @pytest.mark.parametrize(("speed", "index"), [(0.25, 0), (1.0, 2), (16.0, 5)])
 def test_it_takes_the_time_that_its_speed_says(replaying: MainWindow, wall: Wall, speed: float, index: int) -> None:
-    box = replaying.replay_bar.speed_box
+    box = replaying.replay.bar.speed_box
     box.setCurrentIndex(index)
     box.activated.emit(index)
     replaying.replay.play_or_pause()
@@ -113,10 +113,10 @@ def test_what_is_shown_at_a_moment_are_the_steps_that_had_ended(replaying: MainW
 
 
 def test_as_fast_as_drawn_shows_every_step_of_a_short_recording(replaying: MainWindow) -> None:
-    box = replaying.replay_bar.speed_box
+    box = replaying.replay.bar.speed_box
     box.setCurrentIndex(box.count() - 1)
     box.activated.emit(box.count() - 1)
-    assert replaying.replay_bar.speed is None
+    assert replaying.replay.bar.speed is None
     replaying.replay.play_or_pause()
     for count in range(1, STEPS):
         replaying.replay.tick()
@@ -128,7 +128,7 @@ def test_at_the_end_it_stands_still_and_begins_anew_when_it_is_played(replaying:
     wall.s += 100
     replaying.replay.tick()
     assert not replaying.replay.plays
-    assert replaying.replay_bar.track.value() == replaying.replay_bar.track.maximum()
+    assert replaying.replay.bar.track.value() == replaying.replay.bar.track.maximum()
     replaying.replay.play_or_pause()
     assert replaying.replay.plays
     assert steps_shown(replaying) == 0
@@ -156,7 +156,7 @@ def test_its_keys_play_and_step_and_do_not_run(qtbot: QtBot, replaying: MainWind
 
 
 def test_the_handle_is_moved_with_the_mouse_forwards_and_back(qtbot: QtBot, replaying: MainWindow) -> None:
-    track, replay = replaying.replay_bar.track, replaying.replay
+    track, replay = replaying.replay.bar.track, replaying.replay
     middle = track.height() // 2
     for share in (0.75, 0.25):
         place = round(track.x_of(share))
@@ -170,9 +170,9 @@ def test_the_handle_is_moved_with_the_mouse_forwards_and_back(qtbot: QtBot, repl
 
 def test_leaving_shows_the_whole_recording_again(replaying: MainWindow) -> None:
     replaying.replay.step()
-    assert not replaying.replay_bar.isHidden()
-    replaying.replay_bar.buttons["leave"].click()
-    assert replaying.replay_bar.isHidden()
+    assert not replaying.replay.bar.isHidden()
+    replaying.replay.bar.buttons["leave"].click()
+    assert replaying.replay.bar.isHidden()
     assert replaying.shown.now is not None
     assert replaying.shown.session is replaying.shown.now.session
     assert steps_shown(replaying) == STEPS
@@ -201,7 +201,7 @@ def test_another_session_ends_the_replay(replaying: MainWindow) -> None:
     other = synthetic_session(7)
     replaying.shown.show(other, "")
     assert not replaying.replay.on
-    assert replaying.replay_bar.isHidden()
+    assert replaying.replay.bar.isHidden()
     assert replaying.shown.session is other
 
 
