@@ -33,6 +33,7 @@ from app.window.edits import Edits
 from app.window.exports import Exports
 from app.window.feed import Feed
 from app.window.help import show_about, show_keys, show_palette, show_panel_help
+from app.window.keep_control import KeepControl
 from app.window.keyboard import Keyboard
 from app.window.mark_control import MarkControl
 from app.window.menus import Menus
@@ -168,6 +169,7 @@ class MainWindow(QMainWindow):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
     def _build_note(self) -> RecordingsControl:
+        self.keeping = KeepControl(self.shown, self.feed.recordings, self.jobs, self)
         kept = RecordingsControl(self, self.feed.recordings, self.preferences, self.jobs, self.shown.files)
         self.addToolBarBreak()
         self.addToolBar(kept.note)
@@ -196,19 +198,14 @@ class MainWindow(QMainWindow):
         self.edits.changed.connect(self._show_history)
         self.edits.edited.connect(self.replay.take_edits)
         self.edits.edited.connect(self.follow_news)
-        for failed in (shown.failed, control.failed, self.edits.failed, self.documents.failed, self.exports.failed):
-            failed.connect(self.show_error)
+        for part in (shown, control, self.edits, self.documents, self.exports, self.keeping):
+            part.failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
         self.comparing.read.connect(self.documents.remember)
-        for said in (
-            control.said,
-            self.marks.said,
-            self.documents.said,
-            self.exports.said,
-            self.comparing.said,
-            self.kept.said,
-        ):
-            said.connect(self.status_control.say)
+        self.keeping.kept.connect(self.documents.remember)
+        speakers = (control, self.marks, self.documents, self.exports, self.comparing, self.keeping, self.kept)
+        for speaker in speakers:
+            speaker.said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
         control.said.connect(self.follow_news)  # the measured ceilings are in the session
@@ -229,6 +226,7 @@ class MainWindow(QMainWindow):
         return {
             "open": self.documents.ask_open,
             "save": self.documents.ask_save,
+            "keep": self.keeping.keep,
             "compare": self.comparing.ask,
             "model_folder": self.run_panel.model.choose_folder,
             "requests": self.run_panel.choose_requests,

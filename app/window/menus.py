@@ -21,7 +21,7 @@ Standard = QKeySequence.StandardKey
 
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
-        "open", "recent", "save", "compare", "kept", "-", "model_folder", "requests", "-",
+        "open", "recent", "save", "keep", "compare", "kept", "-", "model_folder", "requests", "-",
         "attach", "attach_again", "detach", "-",
         "export_report", "export_csv", "export_parquet", "export_trace", "-",
         "export", "export_panel", "copy_picture", "copy_csv", "-", "quit",
@@ -49,6 +49,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
 KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "open": (Standard.Open,),
     "save": (Standard.Save,),
+    "keep": ("Ctrl+Shift+K",),
     "compare": ("Ctrl+Shift+D",),
     "model_folder": ("Ctrl+Shift+O",),
     "attach": ("Ctrl+Shift+A",),
@@ -285,6 +286,7 @@ class Menus(QObject):
         return {
             "open": self.tr("Open session…"),
             "save": self.tr("Save session as…"),
+            "keep": self.tr("Keep what just happened"),
             "compare": self.tr("Compare with a session…"),
             "model_folder": self.tr("Open model folder…"),
             "requests": self.tr("Open request list…"),
