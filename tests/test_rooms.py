@@ -27,6 +27,7 @@ engine.session: engine
 engine.core: engine engine.session
 engine.figures: engine.session engine.core
 engine.export: engine engine.session engine.figures
+engine.importing: engine engine.session
 engine.model: kernels engine engine.session engine.core
 engine.cache: engine.session engine.core engine.model
 engine.attention: kernels engine.core engine.model engine.cache
@@ -44,12 +45,14 @@ app.core: engine engine.session engine.model app.look
 app.start: engine app.core
 app.models: engine engine.session engine.core engine.figures engine.client app.look app.core
 app.widgets: engine engine.session engine.core engine.figures engine.model app.look app.core app.models
-app.dialogs: engine.core app.look app.widgets
+app.dialogs: engine.core engine.session app.look app.models app.widgets
 app.panels: engine engine.session engine.core engine.figures engine.client app.look app.core app.models
     app.widgets
-app.window: engine engine.session engine.core engine.figures engine.export engine.host engine.client engine.serving
+app.window: engine engine.session engine.core engine.figures engine.export engine.importing engine.host
+    engine.client engine.serving
     app.look app.core app.start app.models app.widgets app.dialogs app.panels
-app.cli: engine engine.session engine.core engine.figures engine.export engine.host engine.client engine.serving
+app.cli: engine engine.session engine.core engine.figures engine.export engine.importing engine.host engine.client
+    engine.serving
     app.look app.start app.models app.panels app.window
 app: engine app.start app.window app.cli
 """

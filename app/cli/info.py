@@ -7,8 +7,10 @@ import argparse
 from app.cli.opening import opened
 from app.cli.output import print_json
 from app.cli.table import summary_text
+from app.cli.trace_table import trace_text
 from engine.export.span import check_steps
 from engine.figures.json_figures import json_figures
+from engine.figures.kernels import trace_of_session
 from engine.figures.metrics import summarise
 
 
@@ -19,5 +21,6 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print_json({**json_figures(session, options.steps), "session": options.session})
         else:
-            print(summary_text(summarise(session, options.steps)))
+            summary, fact = summarise(session, options.steps), trace_of_session(session)
+            print(summary_text(summary) if fact is None else trace_text(session, summary, fact, options.steps))
     return 0

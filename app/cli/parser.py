@@ -39,6 +39,7 @@ SUITES: Final = {
     "batching": "the same requests under static and continuous batching",
     "kernels": "each kernel of this device against its bytes and FLOPs",
 }
+SESSION_OR_TRACE: Final = "a session file, or a trace of PyTorch's profiler (.json, .json.gz)"
 DEFAULT_PROMPT: Final = "The cat sits on"
 
 
@@ -74,8 +75,8 @@ def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
     parser.add_argument(
         "path",
         nargs="?",
-        metavar="SESSION | MODEL_DIR | REQUESTS.jsonl",
-        help="a recorded session, a model folder, or a request list",
+        metavar="SESSION | TRACE.json | MODEL_DIR | REQUESTS.jsonl",
+        help="a recorded session, a trace of PyTorch's profiler, a model folder, or a request list",
     )
     path = parser.parse_args(arguments).path
     if path is None:
@@ -247,8 +248,10 @@ def _attach(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Print the figures of a recorded session, or of a range of its steps."
-    parser.add_argument("session", metavar="SESSION")
+    parser.description = (
+        "Print the figures of a recorded session or a trace of PyTorch's profiler, or of a range of its steps."
+    )
+    parser.add_argument("session", metavar="SESSION", help=SESSION_OR_TRACE)
     _add_steps(
         parser,
         "figures of these steps only, both included, as the panels show them for a selection; with --json also each "
@@ -267,7 +270,7 @@ def _export(parser: argparse.ArgumentParser) -> None:
         "formula (it begins with =, +, -, @) has an apostrophe before it; numbers are as they are. Parquet holds the "
         "same tables with types, and lists where csv spells them out."
     )
-    parser.add_argument("session", metavar="SESSION")
+    parser.add_argument("session", metavar="SESSION", help=SESSION_OR_TRACE)
     parser.add_argument("--to", required=True, choices=FORMATS)
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file; for csv and parquet a folder")
     _add_steps(parser, "only these steps, both included, and what happened while they ran")
@@ -289,7 +292,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
 
 def _screenshot(parser: argparse.ArgumentParser) -> None:
     parser.description = "Draw the window, or one panel, of a recorded session without a display."
-    parser.add_argument("session", metavar="SESSION")
+    parser.add_argument("session", metavar="SESSION", help=SESSION_OR_TRACE)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.png", help="a .png or .svg file")
     parser.add_argument("--panel", choices=[one.name for one in PANELS], help="one panel instead of the window")
     parser.add_argument("--size", type=window_size, default=(1600, 1000), metavar="WxH", help="default: 1600x1000")

@@ -16,6 +16,7 @@ MOST_TEXTS: Final = 200
 MOST_NAMED: Final = 8
 """Limit of the names of one kind in a line of the table."""
 NOT_TOLD: Final = "not told by this server"
+NOT_TRACED: Final = "not told by this trace"
 TOPICS: Final = {
     "steps": "steps and who was in them", "flops": "FLOPs", "kv": "KV memory", "kv_layers": "KV memory by layer",
     "slots": "batch slots",
@@ -45,13 +46,14 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     """(name, value with its unit) of each line of the table; what a server did not tell says so."""
     speculation, itl = summary.speculation, summary.itl_s
     first = summary.requests[0] if summary.requests else None
-    served = summary.serving is not None
+    untold = not_told(summary)
     rows = [
+        *([("name", one_line(summary.name, MOST_OF_NAME))] if summary.name else []),
         ("model", one_line(summary.model, MOST_OF_NAME)),
-        ("device", one_line(summary.device, MOST_OF_NAME) or (NOT_TOLD if served else "")),
+        ("device", one_line(summary.device, MOST_OF_NAME) or untold),
         *_server(summary),
-        ("tokens", count(summary.tokens)),
-        ("steps", _count(summary.steps)),
+        ("tokens", _count(summary, summary.tokens)),
+        ("steps", _count(summary, summary.steps)),
         ("wall time", seconds(summary.wall_s)),
         ("rate", rate(summary.tokens_per_s, "tokens/s")),
         ("time to first token", seconds(first.ttft_s if first else None)),
@@ -60,8 +62,8 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         ("gap between tokens p99", seconds(itl["p99"])),
         *_positions(summary),
         *_kv(summary),
-        ("MBU", NOT_TOLD if served and summary.mbu is None else percent(summary.mbu)),
-        ("MFU", NOT_TOLD if served and summary.mfu is None else percent(summary.mfu)),
+        ("MBU", untold if untold and summary.mbu is None else percent(summary.mbu)),
+        ("MFU", untold if untold and summary.mfu is None else percent(summary.mfu)),
     ]
     if summary.ceilings_busy:
         rows.append(("ceilings of MBU and MFU", "measured on a busy machine"))
@@ -71,7 +73,7 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("acceptance length", NOT_APPLICABLE if length is None else f"{length:.2f}"))
     rows += _times(summary)
     kernels = [f"{one_line(name, MOST_OF_NAME)} ×{n}" for name, n in summary.attention_kernels.items()]
-    rows.append(("attention kernels", listed(kernels, "kernels", ", ") or (NOT_TOLD if served else "")))
+    rows.append(("attention kernels", listed(kernels, "kernels", ", ") or untold))
     if set(summary.launches) - {"eager"}:
         rows.append(("launched", ", ".join(f"{LAUNCHED.get(how, how)} ×{n}" for how, n in summary.launches.items())))
     if held := [f"{WHY_EAGER[why]} ×{n}" for why, n in summary.why_eager.items() if why in WHY_EAGER]:
@@ -98,8 +100,15 @@ def _attention(recorded: dict[str, int]) -> list[tuple[str, str]]:
     return rows
 
 
-def _count(value: int | None) -> str:
-    return NOT_TOLD if value is None else count(value)
+def not_told(summary: Summary) -> str:
+    """What stands in the place of a figure that nobody told; "" for a session of our own engine."""
+    if summary.serving is None:
+        return ""
+    return NOT_TRACED if summary.trace else NOT_TOLD
+
+
+def _count(summary: Summary, value: int | None) -> str:
+    return not_told(summary) if value is None else count(value)
 
 
 def _server(summary: Summary) -> list[tuple[str, str]]:
@@ -108,6 +117,8 @@ def _server(summary: Summary) -> list[tuple[str, str]]:
     if serving is None:
         return []
     name = one_line(" ".join(f"{serving['kind']} {serving['version']}".split()), MOST_OF_NAME)
+    if summary.trace:
+        return [("trace", one_line(serving["url"], MOST_OF_NAME)), ("told by", name)]
     return [
         ("server", f"{name or 'unknown'} at {one_line(serving['url'], MOST_OF_NAME)}"),
         ("told by", ", ".join(serving["levels"]).replace("_", " ")),
@@ -117,18 +128,18 @@ def _server(summary: Summary) -> list[tuple[str, str]]:
 def _positions(summary: Summary) -> list[tuple[str, str]]:
     positions = summary.positions
     if positions["computed"] is None:
-        return [("positions", NOT_TOLD)]
+        return [("positions", not_told(summary))]
     return [
         ("positions computed", count(positions["computed"])),
-        *((f"  {name}", _count(positions[name])) for name in ("new", "recomputed", "padding", "rejected")),
-        ("positions reused", _count(positions["reused"])),
+        *((f"  {name}", _count(summary, positions[name])) for name in ("new", "recomputed", "padding", "rejected")),
+        ("positions reused", _count(summary, positions["reused"])),
     ]
 
 
 def _kv(summary: Summary) -> list[tuple[str, str]]:
     kv = summary.kv
     if kv["used_peak_bytes"] is None:
-        return [("KV memory", NOT_TOLD)]
+        return [("KV memory", not_told(summary))]
     return [
         ("KV used, peak", memory(kv["used_peak_bytes"])),
         ("KV held, peak", "not recorded" if kv["held_peak_bytes"] is None else memory(kv["held_peak_bytes"])),
@@ -151,7 +162,7 @@ def _times(summary: Summary) -> list[tuple[str, str]]:
     """Seconds by group, with their shares."""
     told = {group: value for group, value in summary.groups_s.items() if value is not None}
     if not told:
-        return [("time by phase", NOT_TOLD)]
+        return [("time by phase", not_told(summary))]
     total = sum(told.values())
     return [
         (f"time: {group}", f"{seconds(value)} ({percent(value / total) if total else NOT_APPLICABLE})")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -102,6 +102,13 @@ class Jobs(QObject):
         self._jobs.append(Job(task, doing, patience, reads, writes))
         task.start()
         self._tell()
+
+    def say_doing(self, patience: Patience, doing: str) -> None:
+        """Show another text for the running job that this Patience cancels: how far it is."""
+        changed = [replace(job, doing=doing) if job.patience is patience else job for job in self._jobs]
+        if changed != self._jobs:
+            self._jobs = changed
+            self.changed.emit()
 
     def reads(self, session: Session) -> bool:
         """Whether any job reads this session's file, also for a part of it that is replayed."""

@@ -17,6 +17,8 @@ Language = Literal["system", "en", "zh_CN"]
 
 RECENT: Final = 10
 """How many recent sessions and models are remembered."""
+QUERIES: Final = 40
+"""How many queries are remembered."""
 KEEP_ALL: Final = 0
 """The value that means: keep all recordings."""
 KEEP_CHOICES: Final = (KEEP_ALL, 1000, 200, 50)
@@ -48,6 +50,8 @@ class Preferences:
     """How the panels were arranged; None if it was never stored or is damaged: Qt may hang on a damaged state."""
     recent_sessions = Names("recent/sessions", RECENT)
     recent_models = Names("recent/models", RECENT)
+    queries = Names("query/history", QUERIES)
+    """Queries that were run, the newest first; one that is longer than a path can be is not remembered."""
     recent_servers = Names("recent/servers", RECENT)
     """Addresses of servers; never a key."""
 

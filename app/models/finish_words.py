@@ -9,11 +9,14 @@ from engine.session.store import RecordedRequest
 
 
 def finish_words(request: RecordedRequest) -> str:
-    """Why a request ended; "" while it goes on. A reason of a server that is not known is said as it is."""
+    """Why a request ended; "" while it goes on."""
+    return reason_words(request.finish_reason or "", request.prompt_tokens + len(request.token_rows))
+
+
+def reason_words(reason: str, held: int) -> str:
+    """A reason in words, of a request that held so many positions; one that is not known, of a server, as it is."""
     translate = QCoreApplication.translate
-    reason = request.finish_reason or ""
     if reason == "context":
-        held = request.prompt_tokens + len(request.token_rows)
         return translate("Finish", "context full ({})").format(count(held))
     return {
         "": "",

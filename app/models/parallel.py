@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.sampling import Sampling
+from app.models.recorded_run import TOKENS, specs_of, switches_of
 from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.errors import InputError
 from engine.figures.metrics import by_id
@@ -16,8 +16,7 @@ from engine.figures.teacher import TeacherFigures, serial_steps
 from engine.session.store import STEP_KINDS, Session
 
 PROMPT: Final = "The cat sits on"
-TOKENS: Final = 64
-"""The new tokens of the default run, which is used if there is no session to repeat."""
+"""The prompt of the default run, which is used if there is no session to repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +73,16 @@ def kind_word(kind: int) -> str:
 def taught_run(session: Session | None) -> RunSpec:
     """The run of a session again, with its switches and a teacher-forced pass at the end; else the default run."""
     requests = by_id(session) if session is not None else []
-    try:
-        specs = tuple(_spec(request.prompt, request.params) for request in requests)
-    except (InputError, TypeError):  # damaged settings; the prompts are still valid
-        specs = tuple(RequestSpec(request.prompt, TOKENS) for request in requests)
-    specs = specs or (RequestSpec(PROMPT, TOKENS),)
+    specs: tuple[RequestSpec, ...] = ()
     switches = Switches()
-    if session is not None and session.configs:
-        known = {name: value for name, value in session.configs[0].switches.items() if hasattr(switches, name)}
+    if session is not None:
         try:
-            switches = switches.changed(**known)
+            specs = specs_of(session)
+        except (InputError, TypeError):  # damaged settings; the prompts are still valid
+            specs = tuple(RequestSpec(request.prompt, TOKENS) for request in requests)
+        try:
+            switches = switches_of(session)
         except (InputError, TypeError):  # written by a version with other values; the prompts are still valid
             switches = Switches()
+    specs = specs or (RequestSpec(PROMPT, TOKENS),)
     return RunSpec(specs, switches, Observation(), teacher_pass=True)
-
-
-def _spec(prompt: str, params: dict[str, Any]) -> RequestSpec:
-    sampling = params.get("sampling") or {}
-    drawn = Sampling(**{name: value for name, value in sampling.items() if name in Sampling.__dataclass_fields__})
-    return RequestSpec(
-        prompt,
-        int(params.get("max_new_tokens", TOKENS)),
-        float(params.get("arrival_s", 0.0)),
-        bool(params.get("ignore_eos", False)),
-        tuple(str(stop) for stop in params.get("stop", ())),
-        drawn,
-        bool(params.get("chat", False)),
-        tuple((str(role), str(content)) for role, content in params.get("messages", ())),
-    )

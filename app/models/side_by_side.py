@@ -41,6 +41,7 @@ Translate = Callable[[str], str]
 MARKS: Final[dict[Provenance, str]] = {"measured": MEASURED, "derived": DERIVED, "predicted": PREDICTED}
 
 UNTOLD: Final = QT_TRANSLATE_NOOP("SideBySide", "not told by this server")
+UNTRACED: Final = QT_TRANSLATE_NOOP("SideBySide", "not told by this trace")
 NONE_PAIRED: Final = QT_TRANSLATE_NOOP("SideBySide", "No request of A has the prompt of one of B{alone}.")
 SAME_TOKENS: Final = QT_TRANSLATE_NOOP("SideBySide", "The generated tokens are the same.")
 SAME_TEXTS: Final = QT_TRANSLATE_NOOP(
@@ -170,7 +171,7 @@ def verdict(beside: SideBySide, say: Translate = english) -> str:
 def written(row: TwoFigures, value: float | None, summary: Summary, say: Translate = english) -> str:
     """A figure of one side with its unit; what the server of that side did not tell says so."""
     if value is None:
-        return say(UNTOLD) if summary.serving is not None else NOT_APPLICABLE
+        return _untold(summary, say)
     match row.unit:
         case "count":
             return count(int(value))
@@ -182,6 +183,13 @@ def written(row: TwoFigures, value: float | None, summary: Summary, say: Transla
             return percent(value)
         case "tokens/s":
             return rate(value, row.unit)
+
+
+def _untold(summary: Summary, say: Translate) -> str:
+    """What stands in the place of a figure that a side does not have."""
+    if summary.serving is None:
+        return NOT_APPLICABLE
+    return say(UNTRACED if summary.trace else UNTOLD)
 
 
 def marked(row: TwoFigures, value: float | None, summary: Summary, say: Translate = english) -> str:
@@ -196,10 +204,10 @@ def times(row: TwoFigures) -> str:
 
 
 def side_name(summary: Summary, path: str, say: Translate = english) -> str:
-    """What a side is: who generated, the model, the file."""
+    """What a side is: who generated, the model, and the session's name, else that of its file."""
     serving = summary.serving
     by = say(OWN_ENGINE) if serving is None else name_of(f"{serving['kind']} {serving['version']}".strip())
-    return " · ".join(part for part in (by, name_of(summary.model), straight(Path(path).name)) if part)
+    return " · ".join(part for part in (by, name_of(summary.model), straight(summary.name or Path(path).name)) if part)
 
 
 def parting_text(pair: Pair, say: Translate = english) -> str:

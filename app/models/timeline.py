@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.core.reading import Reading
 from app.models.layer_times import LayerTimes
 from app.models.timeline_chunks import ChunkLane
+from app.models.timeline_trace import TraceLanes
 from engine.figures.pauses import pauses_of
 from engine.figures.told import told
 from engine.session.columns import Columns
@@ -63,6 +64,8 @@ class TimelineModel:
         self.layers = LayerTimes(session, reading)
         self.stepped = told(session, "steps")
         """Whether the session's source tells steps."""
+        self.trace = TraceLanes(session, BANDS) if len(session.kernels) or len(session.ranges) else None
+        """The kernels and ranges of an imported trace; None for any other session."""
         self.chunks: dict[int, ChunkLane] = {}
         """By request, where no steps are told."""
         self._last_ns = 0
@@ -157,6 +160,8 @@ class TimelineModel:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to draw yet."""
+        if self.trace is not None:
+            return False
         return self.n == 0 if self.stepped else not self.lanes
 
     @property
@@ -172,6 +177,8 @@ class TimelineModel:
 
     def extent(self, axis: Axis) -> tuple[float, float]:
         """First and last value on the axis: ns from the zero of the session's clock, or step numbers."""
+        if self.trace is not None and (axis == "time" or not self.stepped):
+            return self.trace.first_ns, self.trace.last_ns
         if not self.stepped:
             return self._extent_of_requests()
         if axis == "steps" or self.n == 0:
@@ -233,6 +240,17 @@ class TimelineModel:
             return i + min(max((x - float(starts[i])) / max(float(ends[i] - starts[i]), 1.0), 0.0), 1.0)
         i = min(max(int(x), 0), self.n - 1)
         return float(starts[i]) + min(max(x - i, 0.0), 1.0) * float(ends[i] - starts[i])
+
+    def steps_at(self, moments: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Places on the axis of steps of moments in ns, as `convert` gives them."""
+        if self.n == 0:
+            return moments
+        starts, ends = (self.session.steps[name][: self.n].astype(np.float64) for name in ("start_ns", "end_ns"))
+        i = np.searchsorted(ends, moments, "right")
+        at = np.minimum(i, self.n - 1)
+        inside = np.clip((moments - starts[at]) / np.maximum(ends[at] - starts[at], 1.0), 0.0, 1.0)
+        places: NDArray[np.float64] = np.where(i >= self.n, float(self.n), at + inside)
+        return places
 
     def times_at(self, steps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Moments in ns of places on the axis of steps."""

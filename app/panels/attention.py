@@ -126,6 +126,7 @@ class AttentionPanel(Panel):
     def _build_text(self) -> QWidget:
         self.row_label = ThemedLabel(wrap=True)
         self.flow = TokenFlow()
+        self.flow.follow(self.context.found)
         self.flow.clicked.connect(self.choose_token)
         below = self._below = QWidget()
         stack = QVBoxLayout(below)
@@ -415,7 +416,8 @@ class AttentionPanel(Panel):
         texts = text.texts if text is not None else []
         subject = self._subject
         framed = shown if subject is None or subject.position is None else subject.position
-        self.flow.show_row(texts, weights, framed, self.tools.log, grown)
+        request = None if text is None else text.request.id
+        self.flow.show_row(texts, weights, framed, self.tools.log, grown, request)
 
     def _fit(self) -> None:
         """Show the whole map and follow its growth."""

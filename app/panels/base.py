@@ -10,9 +10,11 @@ from PySide6.QtWidgets import QWidget
 
 from app.core.activity import Activity
 from app.core.jobs import Jobs
+from app.core.preferences import Preferences
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
-from app.panels.untold import why_untold
+from app.models.found import Found
+from app.panels.untold import of_trace, why_untold
 from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import Probe, RunSpec
 from engine.session.schema import Mark
@@ -94,6 +96,10 @@ class PanelContext:
     """Changes of the shown session; None without a window, where nothing can be changed."""
     marks: MarkKeeper | None = None
     """None without a window."""
+    found: Found | None = None
+    """What was searched and found, which texts mark; None without a window."""
+    preferences: Preferences | None = None
+    """What the program remembers between two starts; None without a window."""
 
 
 class Panel(QWidget):
@@ -109,10 +115,12 @@ class Panel(QWidget):
     """The header's figures changed without new data or a new selection: another page or another size, for example."""
     answered = Signal()
     """An answer from the session's file has arrived, or is slow to arrive; `refresh` shows which."""
+    csv_asked = Signal()
+    """The user wants what is shown in a file, as CSV."""
     name: ClassVar[str]
     of_range: ClassVar[bool] = True
     """Whether the panel follows the selected range of steps, so that the header names the range."""
-    needs: ClassVar[tuple[Topic, ...]] = ("steps",)
+    needs: ClassVar[tuple[Topic, ...]] = ("steps", "positions")
     """What a server must tell for the panel to have anything to show of its session."""
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
@@ -135,7 +143,7 @@ class Panel(QWidget):
         That is so of every session of our own engine.
         """
         reason = why_untold(self.session, *self.needs)
-        return f"{self.untold_lead()} {reason}" if reason else ""
+        return (of_trace(self.session) or f"{self.untold_lead()} {reason}") if reason else ""
 
     def untold_lead(self) -> str:
         """A sentence that says what the panel shows and who alone can tell it."""

@@ -34,6 +34,7 @@ from app.models.before_after import (
     plain_rows,
 )
 from app.panels.base import Panel, PanelContext
+from app.panels.untold import of_trace
 from app.widgets.claim_table import ClaimTable
 from app.widgets.factor_chart import Factor, FactorChart
 from app.widgets.plain import PlainLabel, plain
@@ -120,6 +121,8 @@ class BeforeAfterPanel(Panel):
     def untold_text(self) -> str:
         if self.session is None or self.session.serving is None:
             return ""
+        if traced := of_trace(self.session):
+            return traced
         return self.tr(
             "Measuring an improvement off and on needs DecodeScope's own engine; a server's switches stay as they are."
         )

@@ -53,6 +53,7 @@ class PanelDock(QDockWidget):
     wants_picture = Signal(object)
     wants_csv = Signal(object)
     wants_export = Signal(object)
+    wants_csv_file = Signal(object)
     wants_help = Signal(object)
     seen = Signal()
     came_up = Signal()
@@ -173,7 +174,8 @@ class PanelDock(QDockWidget):
             self._body.addWidget(self._scroll)
             leave_focus_on_click(self)
             self.panel.figures_changed.connect(self._show_figures)
-            self.panel.answered.connect(self._on_answered)
+            self.panel.answered.connect(self.look_again)
+            self.panel.csv_asked.connect(lambda: self.wants_csv_file.emit(self))
             with self._reading():
                 self.panel.show_session(self._session)
                 self.panel.select(self._context.selection.now)
@@ -281,7 +283,8 @@ class PanelDock(QDockWidget):
             return panel.empty_text()
         return panel.untold_text() or self.tr("The server has told nothing yet that appears here.")
 
-    def _on_answered(self) -> None:
+    def look_again(self) -> None:
+        """Draw the panel again: what it shows from outside of the Session is another now."""
         if self.is_seen:
             self.refresh()
         else:

@@ -76,6 +76,31 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference "
         "claims, the mark what this machine measured.",
     ),
+    "session": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "Name and notes are yours: they are kept in the recording itself, and Undo takes a change back. The table is "
+        "what was recorded, in groups; a row of Switches says from which step on what was changed, and a click "
+        "selects that step. Ctrl+C copies the value of a row, a double click opens it so that a part can be selected.",
+    ),
+    "requests": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "A row is a request, with its own times: the queue before its first step, the time to its first token (TTFT), "
+        "the time of each later one (TPOT), and how long it took. Below stand the percentiles of the requests that are "
+        "shown: those of a selected range of steps, or in the chosen state. A head sorts by its column.",
+    ),
+    "kernels": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "It shows what was imported from a trace of PyTorch's profiler. A row is a kernel of the device or a range of "
+        "the host with the time of all its calls, of the selected steps or of the whole trace. Calls in no step are "
+        "those that nothing in the trace leads back to one.",
+    ),
+    "query": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "A query reads the session's file and can change nothing. A click on a table or a column inserts its name. "
+        ":first and :last stand for the selected steps (or all), :step, :request and :token for what is selected. A "
+        "row that has a step_id or a request_id, or the id of a step, a request or a token, selects that in the window "
+        "when it is clicked. A query gets 10 s, and shows at most 100 000 rows.",
+    ),
 }  # fmt: skip
 """By the panel's name: what its rows, columns and colours are."""
 
@@ -98,7 +123,14 @@ KEYS_IN: Final[dict[str, tuple[str, ...]]] = {
     ),
     "utilisation": (AXIS,),
     "roofline": (QT_TRANSLATE_NOOP("PanelHelp", "← and → go through the points of the chart."),),
+    "kernels": (QT_TRANSLATE_NOOP("PanelHelp", "Enter goes to the step of the longest call of a row."),),
     "batch": (AXIS, QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go from request to request.")),
+    "session": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go through the rows, Enter selects the step of a row."),),
+    "requests": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ select a request, Enter selects its first token."),),
+    "query": (
+        QT_TRANSLATE_NOOP("PanelHelp", "In the editor Ctrl+Return runs the query, Esc cancels it. ↑ and ↓ go through "
+                                       "the rows."),
+    ),
 }  # fmt: skip
 """By the panel's name: the keys that work in it while it has the focus."""
 

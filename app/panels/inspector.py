@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 import numpy as np
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
 from app.core.subject import Subject, subject_of
@@ -22,8 +22,9 @@ from app.look.units import (
 )
 from app.models.delay_reading import DelayReading
 from app.models.finish_words import finish_words
+from app.models.slow_words import slow_sentence
 from app.panels.base import Panel, PanelContext
-from app.panels.inspector_facts import chance_words, header_words, step_words, token_words
+from app.panels.inspector_facts import chance_words, compared_words, header_words, slow_rows, step_words, token_words
 from app.panels.inspector_late import LateLines
 from app.panels.inspector_row import ChoosingRow
 from app.panels.untold import not_told
@@ -33,6 +34,7 @@ from app.widgets.themed_label import ThemedLabel
 from engine.figures.delays import Delays
 from engine.figures.token_facts import Likeliest, TokenFacts, TokenNames, token_facts
 from engine.figures.told import told
+from engine.figures.why_slow import WhySlow, why_slow
 from engine.session.schema import GROUP_OF
 from engine.session.serving import Topic
 from engine.session.store import RecordedRequest, Session
@@ -57,7 +59,7 @@ class InspectorPanel(Panel):
 
     name: ClassVar[str] = "inspector"
     of_range: ClassVar[bool] = False
-    needs: ClassVar[tuple[Topic, ...]] = ()
+    needs: ClassVar[tuple[Topic, ...]] = ("tokens",)
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -70,6 +72,8 @@ class InspectorPanel(Panel):
         self._drawn_delays: Delays | None = None
         self._due = False
         """Whether a fact of the shown token was still being read when the token was drawn."""
+        self.why: WhySlow | None = None
+        """How the token's step compares with others of its kind; None where that is not known."""
         self.token_label = ThemedLabel(muted=False, scale=TITLE_SCALE * TITLE_SCALE, code=True)
         self.chance_label = ThemedLabel(muted=False, wrap=True)
         self.fact_labels: dict[str, ThemedLabel] = {}
@@ -79,6 +83,7 @@ class InspectorPanel(Panel):
         self.positions = BarList(self.tr("Positions of its step by class ●"))
         self.row_label, self.flow = self.row.label, self.row.flow
         self.flow.clicked.connect(self._choose)
+        self.flow.follow(context.found)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._column_count = 0
         self._beside = False
@@ -95,8 +100,11 @@ class InspectorPanel(Panel):
         self._body.setVerticalSpacing(ROW_GAP)
         self._head = QVBoxLayout()
         self._head.setSpacing(ROW_GAP)
-        self._head.addWidget(self.token_label)
-        self._head.addWidget(self.chance_label)
+        self._title = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._title.setSpacing(ROW_GAP)
+        self._title.addWidget(self.token_label)
+        self._title.addWidget(self.chance_label, 1)
+        self._head.addLayout(self._title)
         facts = QGridLayout()
         facts.setHorizontalSpacing(ROW_GAP)
         facts.setVerticalSpacing(GRID)
@@ -135,6 +143,7 @@ class InspectorPanel(Panel):
         return {
             "token": self.tr("Token"),
             "step": self.tr("Step"),
+            "slow": self.tr("Compared"),
             "request": self.tr("Request"),
         }
 
@@ -218,6 +227,7 @@ class InspectorPanel(Panel):
             rows += [] if facts.received_s is None else [("step", "received_later_s", facts.received_s)]
             rows += [("phase_s", name, value) for name, value in facts.phases_s]
             rows += [("positions", name, value) for name, value in facts.positions.items()]
+            rows += slow_rows(self.why)
             rows += self.late.rows()
             rows += [("alternative_logprob", one.token_id, one.logprob) for one in facts.alternatives]
             rows += [("alternative_text", one.token_id, one.text) for one in facts.alternatives if one.text is not None]
@@ -234,6 +244,9 @@ class InspectorPanel(Panel):
         beside = width >= BESIDE.width() and height < BESIDE.height()
         if beside != self._beside:
             self._beside = beside
+            way = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
+            self._title.setDirection(way)  # a low panel has no room for two lines before the facts
+            self.chance_label.scale_to(CAPTION_SCALE if beside else 1.0)
             self._body.removeItem(self._columns)
             self._body.addLayout(self._columns, *((0, 1, 1, 1) if beside else (1, 0, 1, 2)))
             self._body.setColumnStretch(0, 2 if beside else 1)
@@ -262,9 +275,11 @@ class InspectorPanel(Panel):
                 "Position {n} of request {id} is part of the prompt: it was given, not chosen. Click a generated token."
             ).format(n=count(subject.position), id=subject.request)
         if subject.step is not None:
-            return self.tr("Step {step} gave request {id} no token. Choose another step, or click a token.").format(
+            words = self.tr("Step {step} gave request {id} no token. Choose another step, or click a token.").format(
                 step=count(subject.step), id=subject.request
             )
+            why = None if self.session is None else why_slow(self.session, subject.step)
+            return words if why is None else f"{words}\n{slow_sentence(why)}"
         return self.tr("Request {id} has no token yet.").format(id=subject.request)
 
     def _likeliest(self, session: Session, row: int) -> Likeliest | None:
@@ -289,9 +304,11 @@ class InspectorPanel(Panel):
         text = f"“{visible_token(facts.shown)}”"
         self.token_label.setText(text + (self.tr("  newest") if followed else ""))
         self.chance_label.setText(chance_words(session, facts))
+        self.why = None if facts.step is None else why_slow(session, facts.step)
         values = {
             "token": token_words(session, facts),
             "step": step_words(session, facts),
+            "slow": compared_words(session, facts, self.why),
             "request": self._request_line(facts.request),
         }
         for key, value in values.items():

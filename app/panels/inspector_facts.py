@@ -17,6 +17,7 @@ from app.look.units import (
     significant,
     visible_token,
 )
+from app.models.slow_words import slow_words
 from app.models.step_words import kind_name
 from app.models.subject_words import subject_parts
 from app.panels.launch_words import launch_words
@@ -24,6 +25,7 @@ from app.panels.timeline_chunks import chunk_words
 from app.panels.untold import not_told, why_untold
 from engine.figures.token_facts import TokenFacts
 from engine.figures.told import column_told, told
+from engine.figures.why_slow import WhySlow
 from engine.session.store import Session
 
 
@@ -98,6 +100,29 @@ def step_words(session: Session, facts: TokenFacts) -> str:
     if facts.launch and (launched := launch_words(session, facts.step)):
         parts.append(launched)
     return " · ".join(parts)
+
+
+def compared_words(session: Session, facts: TokenFacts, why: WhySlow | None) -> str:
+    """How the step compares with others of its kind; why it is not compared where it is not."""
+    translate = QCoreApplication.translate
+    if facts.step is None or not told(session, "steps"):
+        return not_told()
+    if why is None:
+        return translate("InspectorPanel", "there are too few other {kind} steps to compare it with").format(
+            kind=kind_name(facts.step_kind) if facts.step_kind else NOT_APPLICABLE
+        )
+    return slow_words(why)
+
+
+def slow_rows(why: WhySlow | None) -> list[tuple[object, ...]]:
+    """The comparison as it is copied as CSV."""
+    if why is None:
+        return []
+    rows: list[tuple[object, ...]] = [
+        ("compared", "steps", why.peers), ("compared", "alike", why.alike), ("compared", "median_s", why.median_s),
+        *(("compared_s", part, value) for part, value in why.parts),
+    ]  # fmt: skip
+    return rows if why.unexplained_s is None else [*rows, ("compared_s", "unexplained", why.unexplained_s)]
 
 
 def _source(source: str) -> str:

@@ -67,7 +67,7 @@ class ChoosingRow:
         self._write(session, self.text, (layer, head, query), missing)
         grown = self._flow_text is self.text
         self._flow_text = self.text
-        self.flow.show_row(self.text.texts, weights, facts.position, False, grown)
+        self.flow.show_row(self.text.texts, weights, facts.position, False, grown, request.id)
         return not self._reading.busy
 
     def rows(self) -> list[tuple[object, ...]]:

@@ -26,6 +26,7 @@ from app.panels.latency_late import LateTables
 from app.panels.latency_places import COLUMNS, WIDE, Arrangement, Part, arrangement_of, places, rows_of
 from app.panels.latency_streams import StreamLatencies
 from app.panels.latency_words import no_layers, range_parts, untimed
+from app.panels.untold import is_imported
 from app.widgets.arranging import Placed, arrange
 from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import BESIDE_PICTURE, IN_LITTLE_ROOM, LatencyTable
@@ -53,7 +54,7 @@ class LatencyPanel(Panel):
     """A token's time beside the reference values, the stacked parts of every step, and layer × phase of one step."""
 
     name: ClassVar[str] = "latency"
-    needs: ClassVar[tuple[Topic, ...]] = ()
+    needs: ClassVar[tuple[Topic, ...]] = ("tokens",)
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -170,6 +171,8 @@ class LatencyPanel(Panel):
 
     @property
     def is_empty(self) -> bool:
+        if is_imported(self.session):
+            return True
         return not len(self.session.tokens) if self._unstepped and self.session is not None else super().is_empty
 
     @property

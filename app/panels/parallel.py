@@ -17,6 +17,7 @@ from app.panels.base import PanelContext
 from app.panels.parallel_chart import ParallelChart
 from app.panels.parallel_tokens import DifferingTokens
 from app.panels.step_panel import StepPanel
+from app.panels.untold import of_trace
 from app.widgets.figure_table import FigureTable
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
@@ -87,6 +88,8 @@ class ParallelPanel(StepPanel):
     def untold_text(self) -> str:
         if self.session is None or self.session.serving is None:
             return ""
+        if traced := of_trace(self.session):
+            return traced
         return self.tr(
             "A teacher-forced pass, the whole text through the model at once, needs DecodeScope's own engine; a server "
             "runs none."

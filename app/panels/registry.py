@@ -136,6 +136,34 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         QT_TRANSLATE_NOOP("PanelTitles", "What each improvement buys here, off and on, beside the reference."),
         "app.panels.before_after:BeforeAfterPanel",
     ),
+    PanelEntry(
+        "session",
+        QT_TRANSLATE_NOOP("PanelTitles", "Session"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "What this recording is: its name, model, machine, switches, requests and ceilings."
+        ),
+        "app.panels.session:SessionPanel",
+    ),
+    PanelEntry(
+        "requests",
+        QT_TRANSLATE_NOOP("PanelTitles", "Requests"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "How each request fared: its queue, its times, its tokens, and the percentiles of all."
+        ),
+        "app.panels.requests:RequestsPanel",
+    ),
+    PanelEntry(
+        "kernels",
+        QT_TRANSLATE_NOOP("PanelTitles", "Kernels"),
+        QT_TRANSLATE_NOOP("PanelTitles", "Where the time of a profiler's trace went, by kernel and by operation."),
+        "app.panels.kernels:KernelsPanel",
+    ),
+    PanelEntry(
+        "query",
+        QT_TRANSLATE_NOOP("PanelTitles", "Query"),
+        QT_TRANSLATE_NOOP("PanelTitles", "Read-only SQL over the session's file, as table, plot and CSV."),
+        "app.panels.query:QueryPanel",
+    ),
 )
 
 

@@ -16,6 +16,7 @@ from app.models.parallel import taught_run
 from app.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdown, plain_rows, summary_lines
 from app.panels.base import Panel, PanelContext
 from app.panels.passes import passes_words
+from app.panels.untold import is_imported
 from app.widgets.claim_table import ClaimTable
 from app.widgets.reference_source import reference_source
 from app.widgets.themed_label import ThemedLabel
@@ -38,7 +39,7 @@ class SummaryPanel(Panel):
     """A table, a line that explains the marks, and a button that copies the table as Markdown."""
 
     name: ClassVar[str] = "summary"
-    needs: ClassVar[tuple[Topic, ...]] = ()
+    needs: ClassVar[tuple[Topic, ...]] = ("tokens",)
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -90,7 +91,7 @@ class SummaryPanel(Panel):
     @property
     def is_empty(self) -> bool:
         session = self.session
-        return session is None or not (len(session.steps) or len(session.tokens))
+        return session is None or is_imported(session) or not (len(session.steps) or len(session.tokens))
 
     def empty_text(self) -> str:
         return self.tr(

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
-from app.look.units import MEASURED, seconds
+from app.look.units import MEASURED, count, seconds
 from app.models import counted
 from app.models.timeline import TimelineModel
 from app.panels.base import Panel, PanelContext
@@ -19,6 +19,8 @@ from app.panels.passes import passes_words
 from app.panels.timeline_canvas import TimelineCanvas
 from app.panels.timeline_mark_menu import TimelineMarkMenu
 from app.panels.timeline_menu import LaneMenu
+from app.panels.timeline_trace import trace_rows
+from app.panels.untold import is_imported
 from app.widgets.line_chart import GUTTER
 from app.widgets.plain import plain
 from engine.figures.metrics import run_wall_s, timeline_figures
@@ -73,6 +75,8 @@ class TimelinePanel(Panel):
     def figures(self) -> str:
         """Steps, tokens and time of the selected range (or of all steps), and how much of it was idle or paused."""
         session = self.session
+        if session is not None and is_imported(session):
+            return self._trace_figures(session)
         if session is not None and not told(session, "steps"):
             return self._stream_figures(session)
         n = len(session.steps) if session is not None else 0
@@ -83,12 +87,30 @@ class TimelinePanel(Panel):
             return ""
         found = timeline_figures(session, (first, last))
         text = self.tr("{steps} · {tokens} · {span} {mark} · idle {idle} {mark}").format(
-            steps=counted.steps(found.steps), tokens=counted.tokens(found.tokens), span=seconds(found.span_s),
+            steps=counted.steps(found.steps), tokens=counted.tokens(found.tokens or 0), span=seconds(found.span_s),
             idle=seconds(found.idle_s), mark=MEASURED,
         )  # fmt: skip
         if found.paused_s:
             text += " · " + self.tr("paused {time} {mark}").format(time=seconds(found.paused_s), mark=MEASURED)
         return f"{text} · {passes_words(found.teacher_passes)}" if found.teacher_passes else text
+
+    def _trace_figures(self, session: Session) -> str:
+        """Steps, kernels and ranges of a trace and the time that passed, of the selected range or of all."""
+        chosen = self.context.selection.now.steps
+        kernels, ranges = len(session.kernels), len(session.ranges)
+        parts = [counted.steps(len(session.steps))] if len(session.steps) else []
+        if chosen is not None and len(session.steps):
+            first, last = self.selected_steps()
+            kernels, ranges = (
+                int(((table["step_id"] >= first) & (table["step_id"] <= last)).sum())
+                for table in (session.kernels, session.ranges)
+            )
+            parts = [counted.steps(max(last - first + 1, 0))]
+            wall_s = run_wall_s(session, (first, last))
+        else:
+            wall_s = run_wall_s(session)
+        parts += [self.tr("{} kernels").format(count(kernels)), self.tr("{} ranges").format(count(ranges))]
+        return " · ".join((*parts, f"{seconds(wall_s)} {MEASURED}"))
 
     def _stream_figures(self, session: Session) -> str:
         """Requests, tokens and time of a session whose steps are not told."""
@@ -100,9 +122,9 @@ class TimelinePanel(Panel):
     @property
     def is_empty(self) -> bool:
         session = self.session
-        if session is None or told(session, "steps"):
-            return super().is_empty
-        return not session.requests
+        if session is None or is_imported(session):
+            return session is None
+        return super().is_empty if told(session, "steps") else not session.requests
 
     def selected_steps(self) -> tuple[int, int]:
         """First and last step of the selected range; without a range, of the session."""
@@ -140,6 +162,10 @@ class TimelinePanel(Panel):
         session, model = self.session, self.canvas.model
         if session is None or model is None or model.is_empty:
             return names, []
+        if model.trace is not None:
+            view = self.canvas.view
+            lo, hi = (model.convert(x, self.canvas.axis, "time") for x in (view.lo, view.hi))
+            return trace_rows(session, lo, hi, MOST_CSV_ROWS)
         if not model.stepped:
             return names, self._stream_rows(session)
         first, end = model.visible(self.canvas.axis, self.canvas.view.lo, self.canvas.view.hi)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
@@ -32,6 +33,7 @@ from app.panels.timeline_layers import piece_at, span_of
 from app.panels.timeline_legend import draw_legend, legend_entries, lines_of
 from app.panels.timeline_picture import draw_timeline
 from app.panels.timeline_rows import RequestRows
+from app.panels.timeline_trace import item_at, span_of_item, trace_heights
 from app.panels.timeline_walk import next_request, next_token
 from app.widgets.axis_chart import AxisChart
 from app.widgets.focus import claims_key, frame_focus
@@ -43,6 +45,8 @@ NEWEST_STEPS: Final = 48
 ZOOM: Final = 1.25
 SHORTEST: Final[dict[Axis, float]] = {"time": 2000.0, "steps": 1.0}
 """The smallest span of the view by axis: 2 µs (in ns), or one step."""
+SHORTEST_TRACED: Final = 200.0
+"""The smallest span of time of an imported trace, ns: a kernel takes a microsecond."""
 SHORTEST_STEP: Final = 1e-3
 """The smallest span of an axis of steps where layers were timed."""
 KEYS: Final = frozenset(
@@ -299,6 +303,7 @@ class TimelineCanvas(AxisChart[QPointF]):
             self.layers_wanted is True,
             requests,
             rows,
+            None if model.trace is None else partial(trace_heights, model.trace),
         )
         return lanes_in(width, height, content)
 
@@ -308,8 +313,11 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def _shortest(self, axis: Axis) -> float:
         """The shortest span of the view; where layers were timed, so short that one of them fills it on either axis."""
-        layered = self.model is not None and self.model.layers.recorded
-        return SHORTEST_STEP if axis == "steps" and layered else SHORTEST[axis]
+        traced = self.model is not None and self.model.trace is not None
+        layered = self.model is not None and (self.model.layers.recorded or traced)
+        if axis == "steps":
+            return SHORTEST_STEP if layered else SHORTEST[axis]
+        return SHORTEST_TRACED if traced else SHORTEST[axis]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.arrange()
@@ -400,6 +408,9 @@ class TimelineCanvas(AxisChart[QPointF]):
         scene = self.scene()
         piece = None if scene is None else piece_at(scene, self.lanes().layers, event.position())
         span = None if scene is None or piece is None else span_of(scene, piece)
+        if scene is not None and scene.model.trace is not None:
+            item = item_at(scene, scene.model.trace, self.lanes(), event.position())
+            span = None if item is None else span_of_item(scene, item)
         if span is not None:
             with self.by_hand():
                 self.view.show(*span, margin=0.1)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF
 
 from app.look.theme import GRID
 from app.models.request_lanes import Group, RequestLanes, Row
+from app.models.timeline_trace import TraceLanes
 from app.panels.timeline_chunks import token_at
 from app.panels.timeline_drafts import drafts_text
 from app.panels.timeline_groups import group_text
@@ -20,6 +21,7 @@ from app.panels.timeline_paint import Scene
 from app.panels.timeline_pauses import pause_at
 from app.panels.timeline_requests import token_cells
 from app.panels.timeline_text import host_words, request_text, step_text, token_text
+from app.panels.timeline_trace import item_at, item_text
 from app.panels.untold import why_untold
 from engine.figures.told import told
 from engine.session.schema import Mark
@@ -44,6 +46,13 @@ def hit(scene: Scene, lanes: Lanes, shown: RequestLanes, scrolled: int, place: Q
     row = _row_at(lanes, shown, scrolled, place)
     if row is not None and row.group is not None:
         return Hit(group=row.group)
+    if scene.model.trace is not None:
+        return Hit(_step_of_trace(scene, scene.model.trace, lanes, place))
+    return _hit_of_run(scene, lanes, row, scrolled, place)
+
+
+def _hit_of_run(scene: Scene, lanes: Lanes, row: Row | None, scrolled: int, place: QPointF) -> Hit:
+    """What of a run is at a point, whose row of the requests is `row`, if it is in one."""
     request = None if row is None else row.request
     if not scene.model.stepped:
         token = None if row is None else _token_at(scene, lanes.row_box(row, scrolled), place, request)
@@ -80,7 +89,22 @@ def tooltip(scene: Scene, lanes: Lanes, shown: RequestLanes, scrolled: int, plac
         return request_text(model.session, found.request, int(model.extent("time")[1]))
     if lanes.legend.contains(place):
         return "\n".join(entry.words for entry in legend_entries(model, lanes.layers.height() > 0))
-    return "" if place.y() <= lanes.axis.bottom() else _tip_beside_requests(scene, lanes, place, found.step)
+    return _tip_above_requests(scene, lanes, place, found.step)
+
+
+def _tip_above_requests(scene: Scene, lanes: Lanes, place: QPointF, step: int | None) -> str:
+    """The tool tip of what is neither a request nor the legend."""
+    if scene.model.trace is not None:
+        return _tip_of_trace(scene, scene.model.trace, lanes, place, step)
+    return "" if place.y() <= lanes.axis.bottom() else _tip_beside_requests(scene, lanes, place, step)
+
+
+def _tip_of_trace(scene: Scene, trace: TraceLanes, lanes: Lanes, place: QPointF, step: int | None) -> str:
+    """The tool tip of a kernel or range; beside them in the lane of the host, that of the step."""
+    item = item_at(scene, trace, lanes, place)
+    if item is not None:
+        return item_text(scene, item)
+    return step_text(scene.model, step) if step is not None and lanes.host.contains(place) else ""
 
 
 def _tip_beside_requests(scene: Scene, lanes: Lanes, place: QPointF, step: int | None) -> str:
@@ -99,6 +123,17 @@ def _tip_beside_requests(scene: Scene, lanes: Lanes, place: QPointF, step: int |
     if drafts or not lanes.host.contains(place) or scene.dense:
         return drafts or step_text(model, step)
     return f"{step_text(model, step)}\n{host_words()}" if told(model.session, "phases") else step_text(model, step)
+
+
+def _step_of_trace(scene: Scene, trace: TraceLanes, lanes: Lanes, place: QPointF) -> int | None:
+    """The step that launched the kernel at a point, or that was going on there; None where there is none."""
+    if not scene.model.stepped or not scene.left <= place.x() <= scene.left + scene.width:
+        return None
+    item = item_at(scene, trace, lanes, place)
+    if item is not None and item.row.side == "device":
+        step = int(scene.model.session.kernels["step_id"][item.id])
+        return step if step >= 0 else None
+    return _step_near(scene, place.x())
 
 
 def _row_at(lanes: Lanes, shown: RequestLanes, scrolled: int, place: QPointF) -> Row | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,8 @@ class Content:
     requests: int = 0
     legend_rows: int = 1
     """Lines of the legend, if there is room for all."""
+    trace: Callable[[float], tuple[float, float]] | None = None
+    """Of an imported trace: the heights of host and device where they have so much room together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,12 @@ def lanes_in(width: float, height: float, content: Content) -> Lanes:
         host.setHeight(min(max(0.18 * room, 24), 140))
         layers = QRectF(0, host.bottom() + GRID, width, 2 * line + GRID)
     device = QRectF(0, layers.bottom() + GRID, width, min(max(0.12 * room, line), 64))
-    if not content.stepped:
+    if content.trace is not None:
+        layers = QRectF(0, marks.bottom(), width, 0)
+        of_host, of_device = content.trace(max(room - GRID, 0.0))
+        host = QRectF(0, marks.bottom() + GRID, width, of_host)
+        device = QRectF(0, host.bottom() + GRID, width, of_device)
+    elif not content.stepped:
         host = QRectF(0, marks.bottom() + GRID, width, line + GRID)
         layers, device = (QRectF(0, host.bottom(), width, 0) for _ in range(2))
     above = device.bottom() + GRID

@@ -33,6 +33,12 @@ def legend_entries(model: TimelineModel, layers: bool) -> list[Entry]:
     """What the lanes of a session need explained; `layers` says whether there is a lane of layers."""
     translate = QCoreApplication.translate
     colours = theme()
+    if model.trace is not None:
+        entries = [Entry(band_name(band), colours.groups[band]) for band in model.trace.bands]
+        words = translate(
+            "Timeline", "colours by the names of kernels and ranges; where too narrow to draw: shares of time"
+        )
+        return [*entries, Entry(words)]
     if not model.stepped:
         words = translate("TimelineCanvas", "a mark: tokens that our client received at one moment")
         return [Entry(words, colours.muted, bar=True)]

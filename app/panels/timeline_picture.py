@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from app.core.selection import Selected
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
 from app.models.request_lanes import RequestLanes
+from app.models.timeline_trace import TraceLanes
 from app.panels.timeline_chunks import draw_no_steps, draw_stream, steps_word
 from app.panels.timeline_drafts import draw_drafts
 from app.panels.timeline_groups import draw_group, draw_note, note_words
@@ -27,6 +28,7 @@ from app.panels.timeline_paint import (
 )
 from app.panels.timeline_pauses import draw_pauses
 from app.panels.timeline_requests import draw_request
+from app.panels.timeline_trace import draw_trace, placed_rows
 from app.widgets.line_chart import GUTTER
 from app.widgets.painted import caption_height
 from engine.figures.told import told
@@ -48,7 +50,10 @@ def draw_timeline(
     painter.setClipRect(plot)
     draw_axis(painter, scene, lanes.axis, bottom)
     painter.restore()
-    _draw_steps(painter, scene, lanes, plot, selected)
+    if scene.model.trace is not None:
+        _draw_trace(painter, scene, scene.model.trace, lanes)
+    else:
+        _draw_steps(painter, scene, lanes, plot, selected)
     painter.save()
     painter.setClipRect(lanes.requests)
     for row in shown.rows:
@@ -67,11 +72,23 @@ def draw_timeline(
         draw_step(painter, scene, selected.step, lanes.host)
     draw_pauses(painter, scene, lanes.host.top(), bottom)
     draw_marks(painter, scene, lanes.marks, bottom)
-    if scene.model.stepped and not scene.model.device_reported:
+    if scene.model.stepped and not scene.model.device_reported and scene.model.trace is None:
         draw_not_reported(painter, scene, lanes.device.intersected(plot), _no_device_time(scene))
     painter.setClipping(False)
     if lanes.note.height():
         draw_note(painter, scene, lanes.note, note_words(shown, lanes, scrolled))
+
+
+def _draw_trace(painter: QPainter, scene: Scene, trace: TraceLanes, lanes: Lanes) -> None:
+    """Draw the lanes of an imported trace, and beside each stream and thread what it is called."""
+    draw_trace(painter, scene, trace, lanes)
+    metrics = QFontMetrics(ui_font(CAPTION_SCALE))
+    for one in placed_rows(trace, lanes):
+        if one.label:
+            words = metrics.elidedText(one.label, Qt.TextElideMode.ElideRight, LABEL_WIDTH)
+            _label(painter, one.box, words, scene.colours.muted)
+    if not trace.streams:
+        _label(painter, lanes.device, QCoreApplication.translate("TimelineCanvas", "device"), scene.colours.muted)
 
 
 def _draw_steps(painter: QPainter, scene: Scene, lanes: Lanes, plot: QRectF, selected: Selected) -> None:

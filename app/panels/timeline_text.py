@@ -85,8 +85,13 @@ def step_text(model: TimelineModel, step: int) -> str:
     steps = model.session.steps
     wall = int(steps["end_ns"][step] - steps["start_ns"][step])
     kind = kind_name(STEP_KINDS[steps["kind"][step]])
+    words = translate("Timeline", "step {step} ({kind}, {kernel}): {wall} {mark}")
+    if model.trace is not None:
+        words = translate("Timeline", "step {step} ({kind}): {wall} {mark}")
+        if not told(model.session, "step_kinds"):
+            words = translate("Timeline", "step {step}: {wall} {mark}")
     lines = [
-        translate("Timeline", "step {step} ({kind}, {kernel}): {wall} {mark}").format(
+        words.format(
             step=count(step), kind=kind, kernel=_kernel(model.session, step), wall=seconds(wall / 1e9), mark=MEASURED,
         )
     ]  # fmt: skip
@@ -97,8 +102,10 @@ def step_text(model: TimelineModel, step: int) -> str:
         f"{band_name(band)} {seconds(value / 1e9)}" for band, value in zip(BANDS, ns.tolist(), strict=True) if value > 0
     ]
     if not told(model.session, "phases"):
-        parts = [translate("Timeline", "phases: {}").format(not_told())]
+        parts = [translate("Timeline", "phases: {}").format(not_told(model.session))]
     lines.extend("   " + " · ".join(parts[i : i + 3]) for i in range(0, len(parts), 3))
+    if model.trace is not None:
+        return "\n".join([*lines, *_times_beside(model, step, wall)])
     classes = {
         translate("Timeline", "new"): "new",
         translate("Timeline", "recomputed"): "recomputed",
@@ -109,8 +116,15 @@ def step_text(model: TimelineModel, step: int) -> str:
     counts = [(word, int(steps[f"positions_{name}"][step])) for word, name in classes.items()]
     positions = " · ".join(f"{count(value)} {word}" for word, value in counts if value)
     if not told(model.session, "padding"):
-        positions += " · " + translate("Timeline", "padding {}").format(not_told())
+        positions += " · " + translate("Timeline", "padding {}").format(not_told(model.session))
     lines.append(translate("Timeline", "positions: {} {}").format(positions or "0", MEASURED))
+    return "\n".join([*lines, *_times_beside(model, step, wall)])
+
+
+def _times_beside(model: TimelineModel, step: int, wall: int) -> list[str]:
+    """How long the device was busy in a step of `wall` ns, and how long nothing ran before it."""
+    translate, lines = QCoreApplication.translate, list[str]()
+    steps = model.session.steps
     device = int(steps["device_ns"][step])
     if device >= 0:
         text = translate("Timeline", "device busy {time} ({share}) {mark}")
@@ -118,7 +132,7 @@ def step_text(model: TimelineModel, step: int) -> str:
     idle = model.idle_before(step)
     if idle:
         lines.append(translate("Timeline", "{} idle before it {}").format(seconds(idle / 1e9), MEASURED))
-    return "\n".join(lines)
+    return lines
 
 
 def host_words() -> str:
@@ -158,7 +172,7 @@ def request_text(session: Session, request_id: int, end_ns: int) -> str:
 def _kernel(session: Session, step: int) -> str:
     """The attention kernel of a step."""
     if not column_told(session, "attention_kernel"):
-        return QCoreApplication.translate("Timeline", "kernel {}").format(not_told())
+        return QCoreApplication.translate("Timeline", "kernel {}").format(not_told(session))
     return name_of(session.attention_kernels[session.steps["attention_kernel"][step]])
 
 

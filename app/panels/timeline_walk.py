@@ -11,10 +11,13 @@ from app.models.timeline import Axis, TimelineModel, TokenLane
 def next_token(
     model: TimelineModel, selected: Selected, by: int, axis: Axis, view: tuple[float, float]
 ) -> dict[str, object]:
-    """The changes of the selection for the token `by` tokens further in the request; {} if it has no tokens.
+    """The changes of the selection for the token `by` tokens further in the request; {} if it has no tokens. Of an
+    imported trace, which tells no tokens, for the step `by` steps further.
 
     Without a selected token, the walk begins at the newest token in view, from `view[0]` to `view[1]` on the axis.
     """
+    if model.trace is not None:
+        return _next_step(model, selected, by, axis, view)
     token, request = selected.token, selected.request
     if token is not None and token < len(model.session.tokens):
         request = int(model.session.tokens["request_id"][token])
@@ -29,6 +32,17 @@ def next_token(
         place = int(lane.rows.searchsorted(token)) + by
     place = min(max(place, 0), len(lane.rows) - 1)
     return {"request": request, **_token(lane, place)}
+
+
+def _next_step(
+    model: TimelineModel, selected: Selected, by: int, axis: Axis, view: tuple[float, float]
+) -> dict[str, object]:
+    """The step `by` steps further; a walk begins at the first step in view."""
+    if not model.n:
+        return {}
+    begun = selected.step is not None and selected.step < model.n
+    place = selected.step + by if begun and selected.step is not None else model.visible(axis, *view)[0]
+    return {"step": min(max(place, 0), model.n - 1), "token": None}
 
 
 def next_request(

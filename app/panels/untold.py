@@ -16,15 +16,38 @@ REASONS: Final = (
     QT_TRANSLATE_NOOP("Untold", "Not told by this server."),
     QT_TRANSLATE_NOOP("Untold", "Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”)."),
     QT_TRANSLATE_NOOP("Untold", "Not asked for: attach with --logprobs N."),
+    QT_TRANSLATE_NOOP("Untold", "Not told by a profiler's trace."),
+    QT_TRANSLATE_NOOP(
+        "Untold",
+        "No range of the trace names its steps: call the profiler's step(), or name ranges decode, prefill or step.",
+    ),
 )
 """The reasons that sessions of servers give in English; any other is shown as it is."""
 MOST_OF_REASON: Final = 300
 """Most characters of a reason that are shown; `info --json` has all of it."""
 
 
-def not_told() -> str:
-    """What stands in the place of a figure that the server did not tell."""
+def not_told(session: Session | None = None) -> str:
+    """What stands in the place of a figure that the server, or the imported trace, did not tell."""
+    if is_imported(session):
+        return QCoreApplication.translate("Untold", "not told by this trace")
     return QCoreApplication.translate("Untold", "not told by this server")
+
+
+def is_imported(session: Session | None) -> bool:
+    """Whether a session was imported from a profiler's trace."""
+    return session is not None and session.serving is not None and session.serving.imported
+
+
+def of_trace(session: Session | None) -> str:
+    """Why a panel shows nothing of an imported trace that needs what no trace tells; "" for any other session."""
+    if not is_imported(session):
+        return ""
+    return QCoreApplication.translate(
+        "Untold",
+        "A profiler's trace tells of kernels and ranges, not of tokens, positions or memory. This panel needs a run "
+        "of DecodeScope's own engine, or a server. Timeline and Kernels show the trace.",
+    )
 
 
 def why_untold(session: Session | None, *topics: Topic) -> str:

@@ -18,7 +18,7 @@ from app.models.looking import Looker, look_of, show_look
 from app.models.ticks import binary_ticks
 from app.panels.base import Panel, PanelContext
 from app.panels.registry import entry
-from app.panels.untold import not_told
+from app.panels.untold import is_imported, not_told
 from app.panels.utilisation_server import server_lanes, server_rows, server_words
 from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
 from app.widgets.plain import PlainLabel, plain
@@ -52,7 +52,7 @@ class UtilisationPanel(Panel):
     """A lane per reading, over steps or time, then MBU and MFU of the steps."""
 
     name: ClassVar[str] = "utilisation"
-    needs: ClassVar[tuple[Topic, ...]] = ()
+    needs: ClassVar[tuple[Topic, ...]] = ("tokens",)
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -126,7 +126,7 @@ class UtilisationPanel(Panel):
     @property
     def is_empty(self) -> bool:
         session = self.session
-        return session is None or not (len(session.steps) or len(session.metric_samples))
+        return session is None or is_imported(session) or not (len(session.steps) or len(session.metric_samples))
 
     def empty_text(self) -> str:
         return self.tr("Run a prompt and what the device reports appears here, beside how much of it the steps use.")

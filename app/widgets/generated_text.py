@@ -18,10 +18,13 @@ from app.core.selection import Selected, Selection
 from app.core.subject import Subject, subject_of
 from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE, GRID, theme
-from app.look.units import count, cut, straight
+from app.look.units import cut
 from app.models import counted
 from app.models.finish_words import finish_words
+from app.models.found import Found
+from app.models.prompt_pieces import NO_TOKEN, prompt_pieces
 from app.models.subject_words import subject_words
+from app.widgets.found_marks import places_in_sight
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
@@ -29,6 +32,8 @@ from engine.session.store import RecordedRequest, Session
 
 MOST_OF_PROMPT: Final = 20_000
 """Most characters of a prompt that are shown."""
+FOUND_ALPHA: Final = 90
+"""How strong the colour is behind what was found, of 255: the text on it keeps its contrast."""
 MOST_OF_PIECE: Final = 2000
 """Most characters of one token that are shown; a token of an ordinary vocabulary has some dozens at most."""
 
@@ -44,8 +49,15 @@ class GeneratedText(QWidget):
         self._shown_tokens = 0
         self._ends = array("i")
         """Where the prompt and each shown token ends, in places of the document."""
+        self._prompt_begin, self._prompt_ends = 0, array("i")
+        """Where the prompt begins, and where each of its pieces ends."""
+        self._prompt_positions: list[int] = []
+        """The position of each piece of the prompt; NO_TOKEN where it is of no token."""
+        self._found: Found | None = None
         self.marked: tuple[int, int] | None = None
         """The places of the marked token in the document, [first, end)."""
+        self.found_places: list[tuple[int, int]] = []
+        """The places in sight of what a search found, [first, end)."""
         self._caption = PlainLabel()
         self.facts = WholeParts()
         self.facts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -62,6 +74,7 @@ class GeneratedText(QWidget):
         self.page.setUndoRedoEnabled(False)
         self.page.setTabChangesFocus(True)
         self.page.viewport().installEventFilter(self)
+        self.page.verticalScrollBar().valueChanged.connect(self._show_found)
         head = QHBoxLayout()
         head.setSpacing(GRID)
         head.addWidget(self._caption)
@@ -83,6 +96,11 @@ class GeneratedText(QWidget):
         """The shown text, prompt included."""
         return self.page.toPlainText()
 
+    def follow(self, found: Found) -> None:
+        """Mark what a search finds."""
+        self._found = found
+        found.changed.connect(self._show_found)
+
     def show_session(self, session: Session | None) -> None:
         """Show another session's text."""
         self._session = session
@@ -101,10 +119,12 @@ class GeneratedText(QWidget):
         rows = request.token_rows[self._shown_tokens :]
         if rows:
             texts = session.tokens["text"]
-            self._append([cut(str(texts[row]), MOST_OF_PIECE) for row in rows], theme().text)
+            self._ends.extend(self._append([cut(str(texts[row]), MOST_OF_PIECE) for row in rows], theme().text))
             self._shown_tokens += len(rows)
         self._show_facts(session, request, subject)
         self._mark(request, subject)
+        if rows:
+            self._show_found()
 
     def retranslate(self) -> None:
         """Set all texts in the current language."""
@@ -133,8 +153,8 @@ class GeneratedText(QWidget):
         self._request = request_id
         self._shown_tokens = 0
         self.page.clear()
-        del self._ends[:]
-        self.marked = None
+        del self._ends[:], self._prompt_ends[:], self._prompt_positions[:]
+        self.marked, self.found_places = None, []
         self.page.setExtraSelections([])
         self.facts.setText("")
         self.place.setText("")
@@ -145,15 +165,17 @@ class GeneratedText(QWidget):
         request = self._session.requests.get(request_id) if self._session and request_id is not None else None
         if request is None:
             return
-        prompt = straight(_readable(request.prompt))
-        if not _is_chat(request):
-            self._append([prompt], theme().muted)
-            return
-        user, model = self.tr("User"), self.tr("Model")
-        self._append([f"{user}\n"], theme().accent, bold=True)
-        self._append([f"{prompt}\n\n"], theme().muted)
-        self._append([f"{model}\n"], theme().accent, bold=True)
-        del self._ends[:-1]  # the first token begins where these end
+        chat = _is_chat(request)
+        if chat:
+            self._append([f"{self.tr('User')}\n"], theme().accent, bold=True)
+        pieces = prompt_pieces(request, MOST_OF_PROMPT)
+        self._prompt_begin = self._end
+        self._prompt_positions = [position for _, position in pieces]
+        self._prompt_ends.extend(self._append([text for text, _ in pieces], theme().muted))
+        if chat:
+            self._append(["\n\n"], theme().muted)
+            self._append([f"{self.tr('Model')}\n"], theme().accent, bold=True)
+        self._ends.append(self._end)  # the first token begins here
 
     def _show_again(self) -> None:
         """Write the shown request anew, in the present colours and language."""
@@ -161,8 +183,17 @@ class GeneratedText(QWidget):
         self._show_request(request)
         self.refresh()
 
-    def _append(self, pieces: list[str], colour: str, bold: bool = False) -> None:
-        """Add pieces of text at the end; the view scrolls to them unless the user has scrolled up."""
+    @property
+    def _end(self) -> int:
+        """The end of the document."""
+        cursor = QTextCursor(self.page.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        return cursor.position()
+
+    def _append(self, pieces: list[str], colour: str, bold: bool = False) -> list[int]:
+        """Add pieces of text at the end, and tell where each ends; the view scrolls to them unless the user has
+        scrolled up.
+        """
         bar = self.page.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2
         style = QTextCharFormat()
@@ -172,32 +203,62 @@ class GeneratedText(QWidget):
         cursor.movePosition(QTextCursor.MoveOperation.End)
         at = cursor.position()
         cursor.insertText("".join(pieces), style)
-        self._ends.extend(ends_of(pieces, at))
         if at_end:
             bar.setValue(bar.maximum())
+        return ends_of(pieces, at)
 
     def _mark(self, request: RecordedRequest, subject: Subject) -> None:
         """Mark the selected token and bring it into view; nothing where the newest token is followed."""
-        place = None if subject.row is None or subject.followed else bisect_left(request.token_rows, subject.row)
-        marked = None if place is None or place + 1 >= len(self._ends) else (self._ends[place], self._ends[place + 1])
+        marked = None if subject.followed else self._places_of(request, subject)
         if marked == self.marked:
             return
         self.marked = marked
-        self.page.setExtraSelections([] if marked is None else [self._selection_of(*marked)])
+        self._show_selections()
         if marked is not None:
             seen = QTextCursor(self.page.document())
             seen.setPosition(marked[1])
             self.page.setTextCursor(seen)  # scrolls to it
 
-    def _selection_of(self, first: int, end: int) -> QTextEdit.ExtraSelection:
-        """The places [first, end) of the document in the colours of a selection."""
+    def _places_of(self, request: RecordedRequest, subject: Subject) -> tuple[int, int] | None:
+        """Where the selected token, or the selected position of the prompt, stands in the document."""
+        if subject.row is not None:
+            place = bisect_left(request.token_rows, subject.row)
+            return (self._ends[place], self._ends[place + 1]) if place + 1 < len(self._ends) else None
+        if subject.position is None or subject.position not in self._prompt_positions:
+            return None
+        first = self._prompt_positions.index(subject.position)
+        last = first + self._prompt_positions[first:].count(subject.position) - 1
+        return (self._prompt_ends[first - 1] if first else self._prompt_begin), self._prompt_ends[last]
+
+    def _show_found(self) -> None:
+        """Mark what a search found, as far as it is in sight."""
+        found = self._found
+        marks = found is not None and found.marks and found.session is self._session
+        places = places_in_sight(self.page, found.pattern) if found is not None and found.pattern and marks else []
+        if places != self.found_places:
+            self.found_places = places
+            self._show_selections()
+
+    def _show_selections(self) -> None:
+        found = QColor(theme().warn)
+        found.setAlpha(FOUND_ALPHA)
+        shown = [self._selection_of(first, end, found) for first, end in self.found_places]
+        if self.marked is not None:
+            shown.append(self._selection_of(*self.marked, QColor(theme().accent), QColor(theme().on_accent)))
+        self.page.setExtraSelections(shown)
+
+    def _selection_of(
+        self, first: int, end: int, colour: QColor, text_colour: QColor | None = None
+    ) -> QTextEdit.ExtraSelection:
+        """The places [first, end) of the document on a colour; None: the text keeps its own."""
         mark = QTextEdit.ExtraSelection()
         cursor = QTextCursor(self.page.document())
         cursor.setPosition(first)
         cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
         style = QTextCharFormat()
-        style.setBackground(QColor(theme().accent))
-        style.setForeground(QColor(theme().on_accent))
+        style.setBackground(colour)
+        if text_colour is not None:
+            style.setForeground(text_colour)
         mark.cursor, mark.format = cursor, style
         return mark
 
@@ -233,6 +294,8 @@ class GeneratedText(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """A click on a token selects it; a drag over the text selects text, as everywhere."""
+        if event.type() == QEvent.Type.Resize:
+            self._show_found()
         if (
             isinstance(event, QMouseEvent)
             and event.type() == QEvent.Type.MouseButtonRelease
@@ -243,25 +306,24 @@ class GeneratedText(QWidget):
         return super().eventFilter(watched, event)
 
     def pick(self, place: int) -> None:
-        """Select the token at a place of the document; nothing in the prompt and behind the text."""
+        """Select the token at a place of the document, or the position of the prompt; nothing behind the text."""
         request = self._session.requests.get(self._request) if self._session and self._request is not None else None
+        if request is None:
+            return
         token = bisect_right(self._ends, place) - 1
-        if request is not None and 0 <= token < min(len(self._ends) - 1, len(request.token_rows)):
+        if 0 <= token < min(len(self._ends) - 1, len(request.token_rows)):
             self._selection.change(token=request.token_rows[token])
+            return
+        piece = bisect_right(self._prompt_ends, place)
+        if place >= self._prompt_begin and piece < len(self._prompt_positions):
+            position = self._prompt_positions[piece]
+            if position != NO_TOKEN:
+                self._selection.change(request=request.id, position=position)
 
 
 def _is_chat(request: RecordedRequest) -> bool:
     """Whether the prompt is what the user of a chat says, so that the text does not go on where it ends."""
     return bool(request.params.get("chat") or request.params.get("messages"))
-
-
-def _readable(prompt: str) -> str:
-    """The prompt, or only its two ends if it is very long: Qt takes a minute to lay out millions of characters."""
-    left_out = len(prompt) - MOST_OF_PROMPT
-    if left_out <= 0:
-        return prompt
-    half = MOST_OF_PROMPT // 2
-    return f"{prompt[:half]} … {count(left_out)} … {prompt[-half:]}"
 
 
 def ends_of(pieces: list[str], at: int) -> list[int]:

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QCheckBox, QLineEdit, QPlainTextEdit, QWidget
 
 from app.look.theme import GRID
 from app.widgets.setting_rows import SettingRows
-from engine.core.settings import MOST_OF_A_STOP, MOST_STOPS, SwitchChange, merged
-from engine.core.typed import switch_change, unescaped
+from engine.core.settings import MOST_OF_A_STOP, MOST_STOPS, RunSpec, SwitchChange, merged
+from engine.core.typed import escaped, switch_change, typed_change, unescaped
 from engine.errors import InputError
 
 
@@ -49,6 +49,12 @@ class NextRunSettings(SettingRows):
         self.stop.clear()
         self.switch_at.clear()
         self.teacher.setChecked(False)
+
+    def show_run(self, run: RunSpec) -> None:
+        """Show what only a whole run has: its stop texts, the switches that flip, its pass at the end."""
+        self.stop.setPlainText("\n".join(escaped(text) for text in run.requests[0].stop) if run.requests else "")
+        self.switch_at.setText("; ".join(filter(None, map(typed_change, run.switch_at))))
+        self.teacher.setChecked(run.teacher_pass)
 
     def show_running(self, reason: str) -> None:
         """Disable what a run that goes on cannot change, for this reason; an empty one enables it again."""

@@ -19,6 +19,10 @@ from app.widgets.whole_figures import WholeFigures
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX: Final = QModelIndex()
 ROLE: Final = Qt.ItemDataRole
+ORDER: Final = Qt.SortOrder
+ANSWERED: Final = frozenset(
+    {ROLE.DisplayRole, ROLE.AccessibleTextRole, ROLE.ToolTipRole, ROLE.ForegroundRole, ROLE.TextAlignmentRole}
+)
 MEASURED_ROWS: Final = 100
 """Rows in sight whose texts set the widths of the columns."""
 
@@ -29,13 +33,15 @@ LEAST_WIDTH: Final = 10 * GRID
 class SortedRows(QAbstractTableModel):
     """Rows in the order of a column; unknown values (NaN) come last in both orders."""
 
-    def __init__(self, left: frozenset[int]) -> None:
+    def __init__(self, left: frozenset[int], arrows: bool = False) -> None:
         super().__init__()
         self._left = left
         self._heads: list[tuple[str, str]] = []
         self._keys: list[NDArray[np.float64]] = []
         self._cells: Callable[[int], Sequence[Cell]] = lambda row: ()
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
+        self._sorted = (0, ORDER.AscendingOrder)
+        self._arrows = arrows
         self._made: tuple[int, Sequence[Cell]] = (-1, ())
         """The row whose cells were made last: Qt asks for them one by one."""
 
@@ -48,13 +54,45 @@ class SortedRows(QAbstractTableModel):
         self._order, self._made = np.arange(len(keys[0]) if keys else 0), (-1, ())
         self.endResetModel()
 
+    def update_rows(self, keys: list[NDArray[np.float64]], rows: NDArray[np.int64] | None = None) -> bool:
+        """Other values of the same columns, of more rows, or of `rows` alone; the order of the columns stays.
+
+        Returns whether what stood in the view is gone, so that the selection must be made again. Rows that are only
+        added do not do that.
+        """
+        shown = np.arange(len(keys[0])) if rows is None else rows
+        order = self._ordered(keys, shown)
+        self._made = (-1, ())
+        before = len(self._order)
+        if rows is not None and not np.isin(self._order, rows, assume_unique=True).all():
+            self.beginResetModel()
+            self._keys, self._order = keys, order
+            self.endResetModel()
+            return True
+        self._keys = keys
+        if len(order) > before:
+            self.beginInsertRows(QModelIndex(), before, len(order) - 1)
+            self._order = np.append(self._order, np.setdiff1d(shown, self._order, assume_unique=True))
+            self.endInsertRows()
+        if not np.array_equal(order, self._order):
+            self._reorder(order)
+        elif before:
+            self.dataChanged.emit(self.index(0, 0), self.index(before - 1, len(self._heads) - 1))
+        return False
+
     def row_at(self, place: int) -> int:
         """The number of the row that stands at this place."""
         return int(self._order[place])
 
     def place_of(self, row: int) -> int:
-        """Where this row stands."""
-        return int(np.flatnonzero(self._order == row)[0])
+        """Where this row stands; -1 where it is not shown."""
+        found = np.flatnonzero(self._order == row)
+        return int(found[0]) if len(found) else -1
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The numbers of the shown rows, from above."""
+        return self._order
 
     def rowCount(self, parent: Index = NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._order)
@@ -63,6 +101,8 @@ class SortedRows(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._heads)
 
     def data(self, index: Index, role: int = ROLE.DisplayRole) -> Any:
+        if role not in ANSWERED:
+            return None  # Qt asks for many more
         cell = self._cell(index)
         match role:
             case ROLE.DisplayRole | ROLE.AccessibleTextRole:
@@ -80,7 +120,7 @@ class SortedRows(QAbstractTableModel):
             return None
         match role:
             case ROLE.DisplayRole:
-                return self._heads[section][0]
+                return self._head(section)
             case ROLE.ToolTipRole:
                 return plain(self._heads[section][1])
             case ROLE.TextAlignmentRole:
@@ -90,14 +130,34 @@ class SortedRows(QAbstractTableModel):
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         if not 0 <= column < len(self._keys):
             return
-        keys = self._keys[column]
+        self._sorted = (column, order)
+        self._reorder(self._ordered(self._keys, np.sort(self._order)))
+        if self._arrows:
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._heads) - 1)
+
+    def _ordered(self, keys: list[NDArray[np.float64]], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows, which ascend, in the order of the sorted column; equal ones stay in the order of their numbers."""
+        column, order = self._sorted
+        if column >= len(keys):
+            return rows
+        values = keys[column][rows]
+        found: NDArray[np.int64] = rows[np.argsort(values if order == ORDER.AscendingOrder else -values, kind="stable")]
+        return found
+
+    def _reorder(self, order: NDArray[np.int64]) -> None:
         self.layoutAboutToBeChanged.emit()
         kept = self.persistentIndexList()  # among them the selected row
         rows = [self.row_at(index.row()) for index in kept]
-        self._order = np.argsort(keys if order == Qt.SortOrder.AscendingOrder else -keys, kind="stable")
+        self._order = order
         moved = [self.index(self.place_of(row), index.column()) for row, index in zip(rows, kept, strict=True)]
         self.changePersistentIndexList(kept, moved)
         self.layoutChanged.emit()
+
+    def _head(self, column: int) -> str:
+        name = self._heads[column][0]
+        if not self._arrows or column != self._sorted[0]:
+            return name
+        return f"{name} {'↑' if self._sorted[1] == ORDER.AscendingOrder else '↓'}"
 
     def _cell(self, index: Index) -> Cell:
         row = self.row_at(index.row())
@@ -112,19 +172,30 @@ class SortedRows(QAbstractTableModel):
 
 class SortedTable(QTableView):
     """Shows SortedRows; a click on a head sorts. The column `words` is aligned to the left and takes the width that the
-    others leave; its long texts are elided.
+    others leave; its long texts are elided. The columns in `left` are aligned to the left, too.
 
-    `activated_row` carries the number of the row that was double-clicked, or on which Enter was pressed.
+    `chosen_row` carries the number of the row that the user went to, `activated_row` that of the one that was
+    double-clicked, or on which Enter was pressed. With `arrows` the head of the sorted column says so. Unless
+    `picks_first`, no row is selected at first.
     """
 
+    chosen_row = Signal(int)
     activated_row = Signal(int)
 
-    def __init__(self, name: str, words: int, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        words: int,
+        parent: QWidget | None = None,
+        arrows: bool = False,
+        left: frozenset[int] = frozenset(),
+        picks_first: bool = True,
+    ) -> None:
         super().__init__(parent)
         self.setItemDelegate(WholeFigures(self))
         self.setAccessibleName(name)
-        self._words = words
-        self.rows = SortedRows(frozenset({words}))
+        self._words, self._picks_first = words, picks_first
+        self.rows = SortedRows(left | {words}, arrows)
         self.rows.setParent(self)
         self.setModel(self.rows)
         self.setFrameShape(self.Shape.NoFrame)
@@ -145,19 +216,71 @@ class SortedTable(QTableView):
         self.setSortingEnabled(True)
         head.setSortIndicatorShown(False)  # its arrow would cover the end of a name that is aligned to the right
         self.doubleClicked.connect(self._on_activated)
+        self._marking = False
+        """Whether a row is selected by the program, not by the user."""
+        self.selectionModel().selectionChanged.connect(self._on_selected)
         self.restyle()
 
     def show_rows(
         self, heads: list[tuple[str, str]], keys: list[NDArray[np.float64]], cells: Callable[[int], Sequence[Cell]]
     ) -> None:
-        """Show these rows (`SortedRows.show_rows`), sorted as those before, with the first one selected."""
+        """Show these rows (`SortedRows.show_rows`), sorted as those before; the first one is selected."""
+        self._marking = True
         self.rows.show_rows(heads, keys, cells)
         head = self.horizontalHeader()
         self.sortByColumn(min(head.sortIndicatorSection(), len(heads) - 1), head.sortIndicatorOrder())
+        self.fit()
+        if self.rows.rowCount() and self._picks_first:
+            self.selectRow(0)
+        self._marking = False
+
+    def fit(self) -> None:
+        """Make each column as wide as its texts in sight; the words take what is left."""
+        head = self.horizontalHeader()
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(self._words, QHeaderView.ResizeMode.Stretch)
-        if self.rows.rowCount():
-            self.selectRow(0)
+
+    def update_rows(self, keys: list[NDArray[np.float64]], rows: NDArray[np.int64] | None = None) -> None:
+        """Show other values of the same columns (`SortedRows.update_rows`): what is selected and seen stays.
+
+        Where rows that were shown are gone, the selected one is in sight, or else the first.
+        """
+        chosen, at = self.chosen, self.verticalScrollBar().value()
+        self._marking = True
+        gone = self.rows.update_rows(keys, rows)
+        if gone:
+            self._select(chosen)
+        self._marking = False
+        if not gone:
+            self.verticalScrollBar().setValue(at)
+        elif self.chosen is not None:
+            self.scrollTo(self.currentIndex())
+        else:
+            self.scrollToTop()
+
+    @property
+    def chosen(self) -> int | None:
+        """The number of the selected row."""
+        selected = self.selectionModel().selectedRows()
+        return self.rows.row_at(selected[0].row()) if selected else None
+
+    def mark_row(self, row: int | None) -> None:
+        """Select this row and scroll to it, or none; `chosen_row` is not emitted."""
+        if row == self.chosen:
+            return
+        self._marking = True
+        self._select(row)
+        self._marking = False
+        if self.currentIndex().isValid():
+            self.scrollTo(self.currentIndex())
+
+    def _select(self, row: int | None) -> None:
+        place = -1 if row is None else self.rows.place_of(row)
+        if place >= 0:
+            self.selectRow(place)
+        else:
+            self.clearSelection()
+            self.setCurrentIndex(QModelIndex())
 
     def cell(self, place: int, column: int) -> str:
         """The text of the cell at this place."""
@@ -175,6 +298,11 @@ class SortedTable(QTableView):
             event.accept()
             return
         super().keyPressEvent(event)
+
+    def _on_selected(self) -> None:
+        """A row was selected. One that only became the present one was not: the first does when the focus comes."""
+        if self.chosen is not None and not self._marking:
+            self.chosen_row.emit(self.chosen)
 
     def _on_activated(self, index: QModelIndex) -> None:
         self.activated_row.emit(self.rows.row_at(index.row()))

@@ -57,6 +57,13 @@ class ThemedLabel(PlainLabel):
         policy.setHeightForWidth(wrap)
         self.setSizePolicy(policy)
 
+    def scale_to(self, scale: float) -> None:
+        """Draw the text at this scale from now on."""
+        if scale != self._scale:
+            self._scale = scale
+            self.updateGeometry()
+            self.update()
+
     def hasHeightForWidth(self) -> bool:
         return self._wrap
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 from app.look.painting import painting
 from app.look.theme import CAPTION_SCALE, DARK, GRID, LIGHT, mono_font, theme, ui_font
 from app.look.units import THIN_SPACE, percent, significant
+from app.models.found import Found
 from app.widgets.heatmap import NOT_RECORDED, lookup_table, shade
 from app.widgets.plain import plain
 
@@ -37,6 +38,9 @@ class TokenFlow(QAbstractScrollArea):
         self.texts: list[str] = []
         self.weights: NDArray[np.float32] = NO_WEIGHTS
         self.query: int | None = None
+        self.request: int | None = None
+        """The request whose text it is."""
+        self._found: Found | None = None
         self._log = False
         self._named: set[int] = set()
         self._offsets: NDArray[np.int64] = np.zeros(1, np.int64)
@@ -53,14 +57,29 @@ class TokenFlow(QAbstractScrollArea):
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
+    def follow(self, found: Found | None) -> None:
+        """Frame the tokens that a search found."""
+        self._found = found
+        if found is not None:
+            found.changed.connect(self._on_found)
+
+    def _on_found(self) -> None:
+        self.viewport().update()
+
     def show_row(
-        self, texts: list[str], weights: NDArray[np.float32], query: int | None, log: bool, grown: bool
+        self,
+        texts: list[str],
+        weights: NDArray[np.float32],
+        query: int | None,
+        log: bool,
+        grown: bool,
+        request: int | None = None,
     ) -> None:
-        """Show these tokens with the weights (float32, one a key) that `query` gives them.
+        """Show these tokens of a request with the weights (float32, one a key) that `query` gives them.
 
         With `grown`, `texts` begins with the shown tokens, so that only the new ones are laid out.
         """
-        moved = query != self.query
+        moved, self.request = query != self.query, request
         if not grown:
             self._forget_layout()
         self.texts, self.weights, self.query, self._log = texts, weights, query, log
@@ -208,6 +227,9 @@ class TokenFlow(QAbstractScrollArea):
                 share = float(self.weights[position]) / largest
                 bar = QRectF(rect.left(), rect.bottom() - 2, rect.width() * share, 3)
                 painter.fillRect(bar, QColor(colours.warn))
+            if self._found is not None and self._found.has(self.request, position):
+                painter.setPen(QPen(QColor(colours.warn), 2))
+                painter.drawRect(rect.adjusted(0, 0, -1, 0))
             if position == self.query:
                 painter.setPen(QPen(QColor(colours.accent), 2))
                 painter.drawRect(rect.adjusted(0, 0, -1, 0))

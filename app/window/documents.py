@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import cast
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -11,9 +12,14 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from app.core.jobs import Jobs
 from app.core.local_models import is_checkpoint
 from app.core.preferences import Preferences
+from app.core.recent_recordings import RecentRecording, look_at
+from app.look.units import memory, name_of
+from app.models.recording_words import title_of, when_of
 from app.window.menus import Menus
 from app.window.shown_session import ShownSession
 from engine.client.recordings import SUFFIX
+from engine.importing.open_any import SUFFIXES
+from engine.session.patience import Patience
 
 
 class Documents(QObject):
@@ -32,6 +38,11 @@ class Documents(QObject):
         self._jobs = jobs
         self._menus = menus
         self._preferences = preferences
+        self._known: dict[str, RecentRecording] = {}
+        """What the recent files were when they were read last, by their paths."""
+        self._looking: Patience | None = None
+        """Cancels the reading of them; None while it does not go on."""
+        menus.menus["file"].aboutToShow.connect(self.look_at_recent)
         shown.opened.connect(self.remember)
         shown.recorded.connect(self.remember)
         shown.saved.connect(self._on_saved)
@@ -39,7 +50,7 @@ class Documents(QObject):
     def ask_open(self) -> None:
         """Ask for a session file and open it."""
         path, _ = QFileDialog.getOpenFileName(
-            self._window, self.tr("Open session"), self._preferences.folder("open"), session_filter()
+            self._window, self.tr("Open session"), self._preferences.folder("open"), opened_filter()
         )
         if path:
             self._preferences.remember_folder("open", str(Path(path).parent))
@@ -64,9 +75,28 @@ class Documents(QObject):
         self.said.emit(self.tr("Given up: what was shown before stays."))
 
     def show_recent(self) -> None:
-        """Fill the menu of recent files with those that still exist."""
+        """Fill the menu of recent files with those that still exist, by what is known of them."""
         paths = [path for path in self._preferences.recent_sessions if os.path.exists(path)]
-        self._menus.show_recent(paths, self._shown.open, self._forget_recent)
+        recent = [(path, _words(self._known.get(path) or RecentRecording(path))) for path in paths]
+        self._menus.show_recent(recent, self._shown.open, self._forget_recent)
+
+    @Slot()
+    def look_at_recent(self) -> None:
+        """Read in the background what the recent files are, which may have other names now; then show it."""
+        if self._looking is not None:
+            return
+        patience = self._looking = Patience()
+        paths = self._preferences.recent_sessions
+
+        def show(found: object) -> None:
+            self._looking = None
+            self._known = {one.path: one for one in cast("list[RecentRecording]", found)}
+            self.show_recent()
+
+        def otherwise(_: object) -> None:  # a recording that cannot be read is not worth a dialog
+            self._looking = None
+
+        self._jobs.start(lambda: look_at(paths, patience), show, otherwise, patience=patience)
 
     @Slot(object)
     def remember(self, path: str) -> None:
@@ -85,14 +115,33 @@ class Documents(QObject):
         self.said.emit(self.tr("Saved {}").format(copy))
 
 
+def _words(one: RecentRecording) -> str:
+    """What a recent recording is called in the menu, and what it is."""
+    if one.fault or not one.size_bytes:
+        return title_of(one)
+    return " · ".join(
+        part for part in (title_of(one), name_of(one.model), memory(one.size_bytes), when_of(one)) if part
+    )
+
+
 def session_filter() -> str:
     """The kinds of files that a dialog for session files offers."""
     return QCoreApplication.translate("Documents", "DecodeScope sessions (*{});;All files (*)").format(SUFFIX)
 
 
+def opened_filter() -> str:
+    """The kinds of files that can be opened: sessions, and traces of PyTorch's profiler."""
+    words = QCoreApplication.translate(
+        "Documents",
+        "Sessions and profiler traces ({sessions} {traces});;DecodeScope sessions ({sessions});;"
+        "PyTorch profiler traces ({traces});;All files (*)",
+    )
+    return words.format(sessions=f"*{SUFFIX}", traces=" ".join(f"*{one}" for one in SUFFIXES))
+
+
 def droppable(path: str) -> bool:
-    """Whether this can be opened by dropping it on the window: a session, a request list or a model folder."""
-    return path.endswith((SUFFIX, ".jsonl")) or is_checkpoint(Path(path))
+    """Whether this can be opened by dropping it on the window: a session, a trace, a request list or a model folder."""
+    return path.lower().endswith((SUFFIX, ".jsonl", *SUFFIXES)) or is_checkpoint(Path(path))
 
 
 def with_suffix(path: str, suffix: str) -> Path:

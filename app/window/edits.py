@@ -50,6 +50,12 @@ class Edits(QObject):
         if filed is not None and value != before:
             self._push(words, filed, FactsSet({key: value}), FactsSet({key: before}))
 
+    def set_fact_of(self, filed: FiledSession, key: str, value: str) -> None:
+        """Set a fact of a session of this window, whose history is kept elsewhere; it need not be the shown one."""
+        before = filed.session.meta.get(key, "")
+        if value != before:
+            self._carry_out(filed, FactsSet({key: value}), FactsSet({key: before}))
+
     def change_mark(self, before: Mark | None, after: Mark | None, words: str) -> None:
         """Put a mark (`before` is None), change it, or take it away (`after` is None)."""
         filed = self._shown.now

@@ -162,6 +162,32 @@ class Exports(QObject):
             return
         self._start(lambda: write_report_of(source, path, steps, patience), path, filed, patience)
 
+    def ask_csv(self, dock: PanelDock) -> None:
+        """Ask where to put what a panel shows as CSV, and write it."""
+        names, rows = dock.build().rows()  # read now: while the dialog is open, the panel may come to show another
+        path, _ = QFileDialog.getSaveFileName(
+            self._window, self.tr("Save as CSV"), str(self._folder() / f"{dock.entry.name}.csv"),
+            self.tr("CSV table (*.csv)"),
+        )  # fmt: skip
+        if path:
+            self.save_csv(with_suffix(path, ".csv"), names, rows)
+
+    def save_csv(self, path: Path, names: list[str], rows: list[tuple[object, ...]]) -> None:
+        """Write a table as CSV; an older file is replaced once the new one is complete."""
+        from engine.export.whole import replacing
+
+        try:
+            with replacing(path) as file:
+                file.write(csv_text(names, rows).encode("utf-8", "replace"))
+        except OSError as error:
+            self.failed.emit(self.tr("The table {} cannot be written: {}.").format(path, error.strerror), "")
+            return
+        except DecodeScopeError as error:  # there is a recording of this name
+            self.failed.emit(str(error), "")
+            return
+        self._preferences.remember_folder("export", str(path.parent))
+        self.said.emit(self.tr("Exported {}").format(path))
+
     # --- the clipboard ----------------------------------------------------------------------------------------------
 
     def copy_picture(self, dock: PanelDock) -> None:

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -181,13 +181,31 @@ def render(
     `size` is in logical pixels; `steps` are selected. Raises InputError for steps that are not there, an unknown panel,
     a panel with nothing to show, or a file that cannot be written, SessionFileError where the session cannot be read.
     """
+    from engine.importing.open_any import is_trace, open_any
     from engine.session.file import open_session
 
     if sys.platform == "linux":
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     if not Path(out).absolute().parent.is_dir():
         raise InputError(f"The folder {Path(out).absolute().parent} does not exist; the picture cannot be written.")
-    session = open_session(session_path)
+    with ExitStack() as ends:  # the session of a trace is in a temporary folder while it is drawn
+        if is_trace(session_path):
+            session, _ = open_any(session_path, ends.enter_context(leftovers.folder()))
+        else:
+            session = open_session(session_path)
+        ends.callback(getattr(session.source, "close", lambda: None))
+        _render(session, session_path, out, panel, size, fmt, steps)
+
+
+def _render(
+    session: Session,
+    session_path: str,
+    out: str,
+    panel: str | None,
+    size: tuple[int, int],
+    fmt: Literal["png", "svg"],
+    steps: StepRange,
+) -> None:
     before = qInstallMessageHandler(_say_unless_offscreen)
     try:
         check_steps(session, steps)
@@ -199,9 +217,6 @@ def render(
             _render_panel(session, Path(out), panel, size, fmt, steps)
     finally:
         qInstallMessageHandler(before)
-        close = getattr(session.source, "close", None)
-        if close is not None:
-            close()
 
 
 def panel_pictures(session: Session, steps: StepRange = None, size: tuple[int, int] = PICTURE_SIZE) -> list[Picture]:

@@ -32,6 +32,7 @@ from app.window.drawn_parts import DrawnParts
 from app.window.edits import Edits
 from app.window.exports import Exports
 from app.window.feed import Feed
+from app.window.find_control import FindControl
 from app.window.help import show_about, show_keys, show_palette, show_panel_help
 from app.window.keep_control import KeepControl
 from app.window.keyboard import Keyboard
@@ -40,6 +41,7 @@ from app.window.menus import Menus
 from app.window.model_control import ModelControl
 from app.window.panels import Panels
 from app.window.panels_ahead import PanelsAhead
+from app.window.recordings_browser import RecordingsBrowser
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
 from app.window.replay_control import ReplayControl
@@ -55,6 +57,7 @@ from app.window.start_control import StartControl
 from app.window.status_bar import StatusBar
 from app.window.status_control import StatusControl
 from app.window.step_strip import StepStrip
+from app.window.take_over import TakeOver
 
 DEFAULT_SIZE = QSize(1600, 1000)
 LEAST_SIZE = QSize(900, 600)
@@ -101,6 +104,9 @@ class MainWindow(QMainWindow):
         self.model = ModelControl(feed, self.run_panel, self.jobs, self)
         self.control = RunControl(feed, self.shown, self.model, self.menus, self.run_panel, buttons, self.jobs, self)
         self.marks = MarkControl(self, self.shown, self.selection, self.control, self.edits)
+        self.take_over = TakeOver(
+            self.shown, self.run_panel, self.selection, self.jobs, feed.recordings.folder.parent, self
+        )
         self.requests = RequestListControl(self.run_panel, self.jobs, self)
         self.server = AttachControl(self, feed, self.run_panel, self.model, self.jobs, preferences)
         self.strip = StepStrip(self.selection)
@@ -110,8 +116,12 @@ class MainWindow(QMainWindow):
         self.replay = ReplayControl(self.shown, self.control, self.menus, self.jobs, self.strip, parent=self)
         self._build_side()
         activity = Activity(self)
+        self.finding = FindControl(self, self.shown, self.selection, self.jobs, self.run_panel.text)
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, self.edits, self.marks),
+            self, self.side,
+            PanelContext(
+                self.selection, feed, self.jobs, activity, self.edits, self.marks, self.finding.found, preferences
+            ),
             self.exports, self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)
@@ -127,17 +137,12 @@ class MainWindow(QMainWindow):
             preferences,
         )  # fmt: skip
         self.ahead = PanelsAhead(self.docks, self.control, self.shown, self)
-        self.kept = self._build_note()
+        self.kept, self.browser = self._build_recordings()
         self._parts = DrawnParts(self.shown)
         self._share = DrawingShare()
         self.refresher = self._build_refresher()
         self._connect()
-        self.retranslate()
-        self.choices.show()
-        self._place()
-        leave_focus_on_click(self)
-        self.run_panel.run_button.setFocus()
-        self.shown.changed.emit()  # no session yet
+        self._begin()
 
     # --- building ---------------------------------------------------------------------------------------------------
 
@@ -145,6 +150,15 @@ class MainWindow(QMainWindow):
         self.setObjectName("main-window")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
+
+    def _begin(self) -> None:
+        """Show what there is before the first session."""
+        self.retranslate()
+        self.choices.show()
+        self._place()
+        leave_focus_on_click(self)
+        self.run_panel.run_button.setFocus()
+        self.shown.changed.emit()  # no session yet
 
     def _build_side(self) -> None:
         self.side = QDockWidget()
@@ -168,19 +182,23 @@ class MainWindow(QMainWindow):
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
-    def _build_note(self) -> RecordingsControl:
+    def _build_recordings(self) -> tuple[RecordingsControl, RecordingsBrowser]:
         self.keeping = KeepControl(self.shown, self.feed.recordings, self.jobs, self)
         kept = RecordingsControl(self, self.feed.recordings, self.preferences, self.jobs, self.shown.files)
         self.addToolBarBreak()
         self.addToolBar(kept.note)
         kept.note.hide()
-        return kept
+        browser = RecordingsBrowser(
+            self, self.feed.recordings, self.shown, kept, self.edits, self.jobs, self.preferences
+        )  # fmt: skip
+        return kept, browser
 
     def _build_refresher(self) -> Refresher:
         parts = [
             self._parts.part("strip", self.strip.refresh),
             self._parts.part("text", self.run_panel.refresh, weight=TEXT_WEIGHT),
             self._parts.part("status", self.status_control.refresh, lambda: self.feed.overhead),
+            self._parts.part("find", self.finding.refresh),
             *(self._parts.panel(name, dock) for name, dock in self.docks.items()),
         ]
         return Refresher(parts, self, self._drawing_share)
@@ -194,17 +212,21 @@ class MainWindow(QMainWindow):
         shown.part_changed.connect(self._on_part)
         self.replay.moved.connect(self.follow_news)
         shown.recorded.connect(lambda _: self.kept.look())
+        shown.recorded.connect(lambda _: self.docks["session"].look_again())  # its file has its size now
         shown.saved.connect(lambda _, copy: self.kept.remember_saved(Path(copy)))
         self.edits.changed.connect(self._show_history)
         self.edits.edited.connect(self.replay.take_edits)
         self.edits.edited.connect(self.follow_news)
+        self.edits.edited.connect(self.status_control.show_file)
+        self.browser.changed.connect(self.start.look_again)
         for part in (shown, control, self.edits, self.documents, self.exports, self.keeping):
             part.failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
         self.comparing.read.connect(self.documents.remember)
         self.keeping.kept.connect(self.documents.remember)
-        speakers = (control, self.marks, self.documents, self.exports, self.comparing, self.keeping, self.kept)
-        for speaker in speakers:
+        for speaker in (
+            control, self.marks, self.take_over, self.documents, self.exports, self.comparing, self.keeping, self.kept
+        ):  # fmt: skip
             speaker.said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
@@ -225,6 +247,7 @@ class MainWindow(QMainWindow):
         }  # fmt: skip
         return {
             "open": self.documents.ask_open,
+            "recordings": self.browser.show,
             "save": self.documents.ask_save,
             "keep": self.keeping.keep,
             "compare": self.comparing.ask,
@@ -254,7 +277,11 @@ class MainWindow(QMainWindow):
             "previous_mark": partial(self.marks.walk, -1),
             "next_mark": partial(self.marks.walk, 1),
             **self.replay.slots,
+            "take_over": self.take_over.take_over,
             "measure_ceilings": self.control.measure_ceilings,
+            "find": self.finding.ask,
+            "find_next": partial(self.finding.go, 1),
+            "find_previous": partial(self.finding.go, -1),
             "clear": self._clear_or_stop,
             "back": self.selection.back,
             "forward": self.selection.forward,
@@ -294,8 +321,11 @@ class MainWindow(QMainWindow):
     def _on_shown(self) -> None:
         session, is_live = self.shown.session, self.shown.is_live
         self._show_session(self._is_long)
+        self.run_panel.show_beside(session is not None and not is_live)
+        self.menus.actions["take_over"].setEnabled(session is not None)
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
-        self.menus.actions["compare"].setEnabled(session is not None)
+        for name in ("compare", "find", "find_next", "find_previous"):
+            self.menus.actions[name].setEnabled(session is not None)
         self.start.follow()
         self.follow_news()
         self.kept.tell_what_is_shown()
@@ -358,6 +388,8 @@ class MainWindow(QMainWindow):
         self.replay.bar.restyle()
         self.panels.restyle()
         self.comparing.restyle()
+        self.browser.restyle()
+        self.finding.restyle()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
@@ -374,6 +406,8 @@ class MainWindow(QMainWindow):
         self.room.look()
         self.panels.rebuild()
         self.comparing.retranslate()
+        self.browser.retranslate()
+        self.finding.retranslate()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
@@ -465,6 +499,7 @@ class MainWindow(QMainWindow):
         for part in (self.shown, self.model, self.control):
             QApplication.sendPostedEvents(part, QEvent.Type.MetaCall)  # the feed's last events
         self._wait_for_files()
+        self.finding.close()
         self.activity.end()
         self.ahead.end()
         self.kept.close()

@@ -21,7 +21,7 @@ Standard = QKeySequence.StandardKey
 
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
-        "open", "recent", "save", "keep", "compare", "kept", "-", "model_folder", "requests", "-",
+        "open", "recent", "recordings", "save", "keep", "compare", "kept", "-", "model_folder", "requests", "-",
         "attach", "attach_again", "detach", "-",
         "export_report", "export_csv", "export_parquet", "export_trace", "-",
         "export", "export_panel", "copy_picture", "copy_csv", "-", "quit",
@@ -30,13 +30,14 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
         "undo", "redo", "-", "mark", "rename_mark", "remove_mark", "-", "previous_mark", "next_mark",
     ),
     "run": (
-        "run", "run_prompt", "step", "stop", "-",
+        "run", "run_prompt", "step", "stop", "-", "take_over", "-",
         "replay", "replay_play", "replay_previous", "replay_next", "replay_begin", "replay_end", "-",
         "measure_ceilings",
     ),
     "scenarios": (),
     "selection": (
-        "clear", "-", "back", "forward", "-", "previous", "next", "up", "down", "-", "frame",
+        "find", "find_next", "find_previous", "-", "clear", "-", "back", "forward", "-",
+        "previous", "next", "up", "down", "-", "frame",
     ),
     "view": (
         "start_page", "-", "panels", "-", "zoom_in", "zoom_out", "pan_left", "pan_right", "follow", "show_live", "-",
@@ -50,6 +51,7 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "open": (Standard.Open,),
     "save": (Standard.Save,),
     "keep": ("Ctrl+Shift+K",),
+    "recordings": ("Ctrl+Shift+R",),
     "compare": ("Ctrl+Shift+D",),
     "model_folder": ("Ctrl+Shift+O",),
     "attach": ("Ctrl+Shift+A",),
@@ -66,6 +68,9 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "step": ("F10", "."),
     "mark": ("M",),
     "replay": ("Ctrl+R",),
+    "find": (Standard.Find,),
+    "find_next": ("F3", "Ctrl+G"),
+    "find_previous": ("Shift+F3", "Ctrl+Shift+G"),
     "clear": ("Esc",),
     "back": ("Alt+Left",),
     "forward": ("Alt+Right",),
@@ -151,15 +156,17 @@ class Menus(QObject):
         for name, action in self.actions.items():
             action.triggered.connect(partial_slot(slots[name]))
 
-    def show_recent(self, paths: list[str], open_: Callable[[str], object], clear: Callable[[], object]) -> None:
-        """Fill the menu of recent sessions."""
+    def show_recent(
+        self, recent: list[tuple[str, str]], open_: Callable[[str], object], clear: Callable[[], object]
+    ) -> None:
+        """Fill the menu of recent sessions: (path, what it is called there) of each."""
         menu = self.menus["recent"]
         menu.clear()
-        for path in paths:
-            action = menu.addAction(menu_text(path), partial_slot(open_, path))
+        for path, words in recent:
+            action = menu.addAction(menu_text(words), partial_slot(open_, path))
             action.setToolTip(plain(path))  # else Qt makes a tool tip of the text, and reads it as HTML
-        menu.setEnabled(bool(paths))
-        if paths:
+        menu.setEnabled(bool(recent))
+        if recent:
             menu.addSeparator()
             menu.addAction(self.tr("Clear this list"), clear)
 
@@ -285,6 +292,7 @@ class Menus(QObject):
     def _texts(self) -> dict[str, str]:
         return {
             "open": self.tr("Open session…"),
+            "recordings": self.tr("Recordings…"),
             "save": self.tr("Save session as…"),
             "keep": self.tr("Keep what just happened"),
             "compare": self.tr("Compare with a session…"),
@@ -318,7 +326,11 @@ class Menus(QObject):
             "remove_mark": self.tr("Remove mark"),
             "previous_mark": self.tr("Previous mark"),
             "next_mark": self.tr("Next mark"),
+            "take_over": self.tr("Use this recording's settings for the next run"),
             "measure_ceilings": self.tr("Measure ceilings again"),
+            "find": self.tr("Find…"),
+            "find_next": self.tr("Find next"),
+            "find_previous": self.tr("Find previous"),
             "clear": self.tr("Clear selection, else stop"),
             "back": self.tr("Back"),
             "forward": self.tr("Forward"),

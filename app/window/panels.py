@@ -58,6 +58,7 @@ class Panels(QObject):
             dock.wants_run.connect(run)
             dock.wants_picture.connect(exports.copy_picture)
             dock.wants_csv.connect(exports.copy_csv)
+            dock.wants_csv_file.connect(exports.ask_csv)
             dock.wants_export.connect(exports.ask_panel_picture)
             dock.wants_help.connect(lambda dock: show_panel_help(window, dock))
         context.selection.changed.connect(self._on_selected)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.core.jobs import Jobs
 from app.core.preferences import KEEP_ALL, Preferences
+from app.core.recent_recordings import is_named
 from app.look.units import count, memory
 from app.window.recordings_note import RecordingsNote
 from app.window.shown_files import ShownFiles
@@ -27,7 +28,7 @@ class RecordingsControl(QObject):
     """Handles the answer to the note and the choice in the menu.
 
     The folder is read in the background. Nothing is deleted before the user was told how much would be deleted. Files
-    that the user named or saved, and files that any window shows, reads or records, are never deleted.
+    that the user named, saved or wrote notes in, and files that any window shows, reads or records, are never deleted.
     """
 
     said = Signal(str)
@@ -51,6 +52,8 @@ class RecordingsControl(QObject):
         self._shown = ShownFiles(recordings.folder)
         self._begun = False
         """Whether a user works with the window; a window drawn for a picture deletes nothing."""
+        self._named: dict[Recording, bool] = {}
+        """Which of the older recordings have a name or notes, as read when the folder was listed last."""
         self._put_off = False
         self._told_what_stays = False
         self.note = RecordingsNote(window)
@@ -67,7 +70,8 @@ class RecordingsControl(QObject):
     def look(self) -> None:
         """Read the folder and delete what the user's choice says; ask if there is no choice yet."""
         if self._begun and not self._put_off and self._preferences.kept_recordings != KEEP_ALL:
-            self._list(self._on_listed)
+            keep = self._preferences.kept_recordings
+            self._list(OFFERED if keep is None else keep, self._on_listed)
 
     @Slot()
     def tell_what_is_shown(self) -> None:
@@ -86,7 +90,7 @@ class RecordingsControl(QObject):
         if keep == KEEP_ALL:
             self.keep(keep)
         else:
-            self._list(lambda found: self._ask(keep, self._beyond(keep, found)))
+            self._list(keep, lambda found: self._ask(keep, self._beyond(keep, found)))
 
     def keep(self, keep: int) -> None:
         """Remember how many are kept, and delete the others."""
@@ -103,20 +107,30 @@ class RecordingsControl(QObject):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _list(self, then: Callable[[list[Recording]], None]) -> None:
-        self._jobs.start(
-            self._recordings.recordings,
-            lambda found: then(cast("list[Recording]", found)),
-            lambda failure: self.said.emit(failure.sentence),
-        )
+    def _list(self, keep: int, then: Callable[[list[Recording]], None]) -> None:
+        """Read the folder, and of the recordings beyond the newest `keep` which of them have a name or notes."""
+        known = self._named
+
+        def work() -> tuple[list[Recording], dict[Recording, bool]]:
+            found = self._recordings.recordings()
+            return found, {one: known[one] if one in known else is_named(str(one.path)) for one in found[keep:]}
+
+        def listed(outcome: object) -> None:
+            found, self._named = cast("tuple[list[Recording], dict[Recording, bool]]", outcome)
+            then(found)
+
+        self._jobs.start(work, listed, lambda failure: self.said.emit(failure.sentence))
+
+    def in_use(self) -> set[Path]:
+        """The files that any window shows, reads or records."""
+        return self._in_use() | self._shown.of_others()
 
     def _spared(self) -> set[Path]:
-        saved = {self._recordings.folder / name for name in self._preferences.saved_recordings}
-        return self._in_use() | self._shown.of_others() | saved
+        return self.in_use() | {self._recordings.folder / name for name in self._preferences.saved_recordings}
 
     def _beyond(self, keep: int, found: list[Recording]) -> list[Recording]:
         spared = {path.absolute() for path in self._spared()}
-        return [one for one in found[keep:] if one.path.absolute() not in spared]
+        return [one for one in found[keep:] if one.path.absolute() not in spared and not self._named.get(one, True)]
 
     def _on_listed(self, found: list[Recording]) -> None:
         keep = self._preferences.kept_recordings

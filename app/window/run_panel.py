@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QPushButton,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -22,7 +23,7 @@ from app.core.engine_sentences import in_window_language
 from app.core.preferences import Preferences
 from app.core.selection import Selection
 from app.look.icons import icon
-from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP
+from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, TITLE_SCALE
 from app.models.request_list import ListFacts, read_list
 from app.widgets.caption_note import CaptionNote
 from app.widgets.elided_label import ElidedLabel
@@ -66,6 +67,8 @@ class RunPanel(QWidget):
     requests_chosen = Signal()
     """Another request list is to be read (`requests.path`), or none."""
     blocked_changed = Signal()
+    take_over_wanted = Signal()
+    """The settings of the recording that is shown are to be those of the next run."""
     prompt_changed = Signal()
     """The prompt or what is asked for it is another."""
 
@@ -83,6 +86,12 @@ class RunPanel(QWidget):
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
+        self.heading = ThemedLabel(muted=False, scale=TITLE_SCALE)
+        self.beside = ThemedLabel(scale=CAPTION_SCALE, wrap=True)
+        """That the recording beside was made with other settings, perhaps."""
+        self.take_over = QPushButton()
+        self.take_over.clicked.connect(self.take_over_wanted)
+        self.show_beside(recorded=False)
         self.model = ModelPicker(preferences)
         self.server = ServerBox()
         self.server.hide()
@@ -188,6 +197,23 @@ class RunPanel(QWidget):
         self.detail.set_value(detail)
         self.pace.show_pace(pace_tokens_per_s)
         self.more.next_run.clear()
+
+    def show_run(self, run: RunSpec, requests: Path | None) -> None:
+        """Show the settings of this run for the next one; with `requests`, the file that has its requests."""
+        usual, observed = run.requests[0], run.observation
+        self.show_settings(
+            usual.prompt, requests, usual.max_new_tokens, usual.ignore_eos, run.switches, observed.detail,
+            run.pace_tokens_per_s,
+        )  # fmt: skip
+        self.sampling.show_sampling(usual.sampling)
+        self.chat.setChecked(usual.chat)
+        self.probe.setChecked(observed.probe is not None)
+        self.more.next_run.show_run(run)
+
+    def show_beside(self, recorded: bool) -> None:
+        """Whether a recording is shown beside these settings, which are not those that it was made with."""
+        self.beside.setVisible(recorded)
+        self.take_over.setVisible(recorded)
 
     def set_requests_file(self, path: Path | None) -> None:
         """Take the requests from this file; None goes back to the prompt."""
@@ -305,6 +331,12 @@ class RunPanel(QWidget):
         }
         for name, text in texts.items():
             self._labels[name].setText(text)
+        self.heading.setText(self.tr("Next run"))
+        self.beside.setText(self.tr("What the recording was made with is in its panel Session."))
+        self.take_over.setText(self.tr("Take from the recording"))
+        self.take_over.setToolTip(
+            self.tr("Use the prompt or requests, sampling and switches of the shown recording for the next run")
+        )
         self._align_detail()
         self.prompt.setAccessibleName(texts["prompt"])
         self.prompt.setPlaceholderText(self.tr("Empty: the model starts from its beginning-of-text token"))
@@ -394,7 +426,12 @@ class RunPanel(QWidget):
         observed.setContentsMargins(0, 0, 0, 0)
         observed.setHorizontalSpacing(ROW_GAP)
         observed.addRow(self._labels["detail"], self.detail)
+        title = QHBoxLayout()
+        title.setSpacing(ROW_GAP)
+        title.addWidget(self.heading, 1)
+        title.addWidget(self.take_over)
         for item in (
+            title, self.beside,
             self._labels["model"], self.model, self.server, self._progress, self.facts, self.settled, head, self.prompt,
             self.requests, length, self.room, self.sampling, self._labels["switches"], self.switches, observed,
             self.probe, self.more,

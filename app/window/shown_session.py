@@ -12,8 +12,10 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.core.background import Failure
 from app.core.jobs import Jobs
+from app.look.units import percent
 from app.window.feed import Feed
 from app.window.saving import Save, Saves
+from engine.session.naming import name_in
 from engine.session.patience import Patience
 from engine.session.store import Session
 
@@ -47,8 +49,8 @@ class FiledSession:
 
     @property
     def name(self) -> str:
-        """The file's name for a title."""
-        return Path(self.copy or self.path).name
+        """What the session is called in a title: the name that a person gave it, else that of its file."""
+        return name_in(self.session.meta) or Path(self.copy or self.path).name
 
 
 class ShownSession(QObject):
@@ -71,6 +73,8 @@ class ShownSession(QObject):
     """The path of a finished recording."""
     saved = Signal(str, str)
     """(the session file, the copy of it)."""
+    _read = Signal(object, float)
+    """(the Patience of what is being opened, the share of it that has been read)."""
     failed = Signal(str, str)
     """(sentence, details or "")."""
 
@@ -79,6 +83,10 @@ class ShownSession(QObject):
         self.now: FiledSession | None = None
         self.live: FiledSession | None = None
         self._jobs = jobs
+        self._folder = feed.recordings.folder
+        """Where the sessions of imported traces are kept."""
+        self._opening_name = ""
+        self._read.connect(self._on_read)  # from the thread of a job to the window's
         self._opening: Patience | None = None
         """Cancels the reading of the file that is being opened."""
         self._saves = Saves(self._start_save, self._on_saved, self._fail)
@@ -111,28 +119,47 @@ class ShownSession(QObject):
     # --- what changes it --------------------------------------------------------------------------------------------
 
     def open(self, path: str) -> None:
-        """Read a session file and show it. Then `opened` or `failed` is emitted; neither, if another file was asked for
-        meanwhile or the reading was cancelled."""
-        from engine.session.file import open_session
+        """Read a session file, or import a trace, and show it. Then `opened` or `failed` is emitted; neither, if
+        another file was asked for meanwhile or the reading was cancelled.
+        """
+        from engine.importing.open_any import open_any
 
         if self._opening is not None:
             self._opening.give_up()
         patience = self._opening = Patience()
 
-        def show(session: object) -> None:
+        def show(found: object) -> None:
+            session, file = cast(tuple[Session, Path], found)
             if patience.over:
-                _close(cast(Session, session))
+                _close(session)
             else:
                 self._opening = None
-                self.show(cast(Session, session), path, patience)
-                self.opened.emit(path)
+                self.show(session, path if file == Path(path) else str(file), patience)
+                self.opened.emit(path if file == Path(path) else str(file))
 
         def fail(failure: Failure) -> None:
             if not patience.over:
                 self._fail(failure)
 
-        doing = self.tr("opening {}").format(Path(path).name)
-        self._jobs.start(lambda: open_session(path, patience), show, fail, doing=doing, patience=patience)
+        self._opening_name = Path(path).name
+        doing = self.tr("opening {}").format(self._opening_name)
+        told = -1
+
+        def progress(share: float) -> None:  # on the job's thread
+            nonlocal told
+            if (hundredths := int(share * 100)) > told:
+                told = hundredths
+                self._read.emit(patience, hundredths / 100)
+
+        folder = self._folder
+        self._jobs.start(lambda: open_any(path, folder, patience, progress), show, fail, doing=doing, patience=patience)
+
+    @Slot(object, float)
+    def _on_read(self, patience: Patience, share: float) -> None:
+        """Say how far a trace has been imported."""
+        if patience is self._opening and self._opening_name:
+            words = self.tr("importing {}, {}").format(self._opening_name, percent(share))
+            self._jobs.say_doing(patience, words)
 
     def show(self, session: Session, path: str, patience: Patience | None = None) -> None:
         """Show a session that was read from this file."""

@@ -106,6 +106,12 @@ class StartControl(QObject):
         self._show_scenarios()
         self._show_recent()
 
+    @Slot()
+    def look_again(self) -> None:
+        """Recordings are gone, or are called otherwise now."""
+        if self.is_shown:
+            self._show_recent()
+
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _on_wanted(self, name: str) -> None:

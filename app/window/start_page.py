@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -22,8 +20,7 @@ from app.core.recent_recordings import RecentRecording
 from app.core.translation import resolve
 from app.look.icons import picture
 from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE
-from app.look.units import memory, name_of
-from app.models import counted
+from app.models.recording_words import facts_of, title_of, when_of
 from app.models.scenarios import Scenario
 from app.widgets.equal_grid import EqualGrid
 from app.widgets.plain import PlainLabel, plain
@@ -102,11 +99,8 @@ class StartPage(QScrollArea):
         """List recordings, the newest first; `read` says whether their facts are known yet."""
         self._recent = list(recordings[:RECENT_SHOWN])
         for tile, one in zip(self.recent, self._recent, strict=False):
-            when = _when(one.began_s)
-            today = self.tr("today {}").format(when[1]) if when[0] == f"{datetime.now():%Y-%m-%d}" else " ".join(when)
             tile.setEnabled(not one.fault)
-            facts = self._facts(one) if read else ""
-            tile.say(name_of(Path(one.path).stem), one.fault or facts, today if one.began_s else "", one.path)
+            tile.say(title_of(one), one.fault or (facts_of(one) if read else ""), when_of(one), one.path)
         for number, tile in enumerate(self.recent):
             tile.setVisible(number < len(self._recent))
         self._nothing.setVisible(not self._recent)
@@ -222,10 +216,6 @@ class StartPage(QScrollArea):
             tile.walked.connect(self.walk)
             tile.focused.connect(self.ensureWidgetVisible)
 
-    def _facts(self, one: RecentRecording) -> str:
-        tokens = None if one.tokens is None else counted.tokens(one.tokens)
-        return " · ".join(part for part in (name_of(one.model), tokens, memory(one.size_bytes)) if part)
-
 
 def _group(heading: QWidget, *members: QWidget) -> QWidget:
     group = QWidget()
@@ -249,12 +239,3 @@ def _along(way: QPoint, key: Qt.Key) -> tuple[int, int]:
             return -way.y(), abs(way.x())
         case _:
             return way.y(), abs(way.x())
-
-
-def _when(seconds: float) -> tuple[str, str]:
-    """(date, time of day) of a moment, in the time of this machine; texts without content where it has none."""
-    try:
-        moment = datetime.fromtimestamp(seconds)
-    except (ValueError, OverflowError, OSError):
-        return "", ""
-    return f"{moment:%Y-%m-%d}", f"{moment:%H:%M}"

@@ -9,11 +9,12 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStackedWidget, QStatusBar, QToolButton, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP, theme
-from app.look.units import count, memory, name_of, percent, rate
+from app.look.units import MOST_OF_NAME, count, cut, memory, name_of, percent, rate
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
 from engine.figures.metrics import tokens_per_s
+from engine.figures.told import told
 from engine.session.paced import pace_of
 from engine.session.schema import Overhead
 from engine.session.store import Session
@@ -61,7 +62,7 @@ class StatusBar(QStatusBar):
         self._now = "starting"
         self._recorded = self._attached = False
         self._activity = ""
-        self._path, self._saved = "", True
+        self._path, self._saved, self._name = "", True, ""
         self._records: float | None = None
         keep_look(
             self.state,
@@ -147,10 +148,10 @@ class StatusBar(QStatusBar):
             one.setVisible(bool(doing))
         self._give_up.setVisible(can_be_given_up)
 
-    def show_file(self, path: str, saved: bool) -> None:
-        """Name the session's file."""
-        self._path, self._saved = path, saved
-        name = Path(path).name
+    def show_file(self, path: str, saved: bool, name: str = "") -> None:
+        """Name the session: by the name that it was given, else by its file's; the tool tip has the file."""
+        self._path, self._saved, self._name = path, saved, name
+        name = cut(name or Path(path).name, MOST_OF_NAME)
         self.file.setText("" if not path else name if saved else self.tr("{} (not saved elsewhere)").format(name))
         self.file.setToolTip(plain(path))
 
@@ -178,14 +179,14 @@ class StatusBar(QStatusBar):
             for label in (self.rate, self.device, self.dropped, self.overhead):
                 label.setText("")
             return
-        shown = rate(tokens_per_s(session), "tokens/s")
+        shown = rate(tokens_per_s(session), "tokens/s") if told(session, "tokens") else ""
         paced = any(pace_of(mark.label) is not None for mark in list(session.marks))
         self.rate.setText(self.tr("{} without the rests of its pace").format(shown) if paced else shown)
         serving = session.serving
         server = "" if serving is None else f"{serving.kind} {serving.version}".strip()
         device = session.meta.get("device_name") or session.meta.get("device", "")
         if serving is not None and not device:
-            device = self.tr("device not told by this server")
+            device = "" if serving.imported else self.tr("device not told by this server")
         dtype, threads = session.meta.get("dtype", ""), session.meta.get("threads", "")
         cpu = session.meta.get("device", "").startswith("cpu")
         words = self.tr("1 thread") if threads == "1" else self.tr("{} threads").format(name_of(threads))
@@ -218,7 +219,7 @@ class StatusBar(QStatusBar):
             label.setToolTip(plain(tip))
         self.overhead.setAccessibleName(self.tr("Cost of the profiler"))
         self._explain_overhead()
-        self.show_file(self._path, self._saved)
+        self.show_file(self._path, self._saved, self._name)
         self.file.setAccessibleName(self.tr("Recording"))
         self._busy.setAccessibleName(self.tr("Busy"))
         self._give_up.setText(self.tr("Give up"))

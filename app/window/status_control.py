@@ -15,6 +15,7 @@ from app.window.feed import Feed
 from app.window.run_control import RunControl
 from app.window.shown_session import ShownSession
 from app.window.status_bar import StatusBar
+from engine.session.naming import name_in
 
 SAID_MS = 6000
 
@@ -31,6 +32,8 @@ class StatusControl(QObject):
         self._shown, self._control, self._server, self._feed, self._jobs = shown, control, server, feed, jobs
         self._size: RecordingSize | None = None
         """The size of the file that the shown run is recorded to."""
+        self._shown_name = ""
+        """The name that stands in the title."""
         shown.changed.connect(self.show_file)
         shown.changed.connect(self.show_state)
         shown.renamed.connect(self.show_file)
@@ -44,11 +47,12 @@ class StatusControl(QObject):
 
     @Slot()
     def show_file(self) -> None:
-        """Name the file of the session that is shown."""
+        """Name the session that is shown, and its file."""
         now = self._shown.now
         if now is not None:
-            self._bar.show_file(now.told_path, saved=not self._shown.is_live or now.copy != "")
-        name = "" if now is None else now.name
+            given = name_in(now.session.meta)
+            self._bar.show_file(now.told_path, not self._shown.is_live or now.copy != "", given)
+        name = self._shown_name = "" if now is None else now.name
         parts = (title_text(name), title_text(self._server.name), "DecodeScope")
         self._window.setWindowTitle(" — ".join(part for part in parts if part))
 
@@ -60,7 +64,9 @@ class StatusControl(QObject):
         self._bar.show_state(state, recorded, not self._feed.tells.loads_models)
 
     def refresh(self) -> None:
-        """Show the session's figures as they are now."""
+        """Show the session's figures, and its name, as they are now: a run takes another name a little later."""
+        if self._shown.now is not None and self._shown.now.name != self._shown_name:
+            self.show_file()
         live = self._shown.is_live
         self._bar.refresh(self._shown.session, live, self._feed.overhead if live else None)
         self._show_recording()

@@ -16,6 +16,7 @@ from app.widgets.step_columns import StepColumns, bars_image
 from app.widgets.whole_parts import first_parts
 from app.window.strip_pauses import draw_pauses
 from app.window.strip_text import axis_text, cut_text, kind_names, range_text, switch_marks
+from engine.figures.told import told
 from engine.session.store import STEP_KINDS, Session
 
 GUTTER: Final = 16 * GRID
@@ -71,7 +72,7 @@ def draw_bars(painter: QPainter, scene: StripScene) -> None:
     heights = scene.scale.shares(columns.latency_ns)
     gap = 1.0 if columns.bar >= 3 else 0.0
     width = max(1.0, columns.bar - gap)
-    colour_of = [QColor(colours.kinds[kind]) for kind in STEP_KINDS]
+    colour_of = [QColor(colour) for colour in _colours_of_kinds(scene.session)]
     painter.save()
     painter.setClipRect(plot)
     painter.setPen(Qt.PenStyle.NoPen)
@@ -95,6 +96,14 @@ def draw_bars(painter: QPainter, scene: StripScene) -> None:
             QPolygonF([QPointF(middle - 5, base), QPointF(middle + 5, base), QPointF(middle, plot.top() - 1)])
         )
     painter.restore()
+
+
+def _colours_of_kinds(session: Session) -> list[str]:
+    """The colour of each kind of step; one for all where an imported trace does not tell them."""
+    colours = theme()
+    if not told(session, "step_kinds"):
+        return [colours.groups["other"]] * len(STEP_KINDS)
+    return [colours.kinds[kind] for kind in STEP_KINDS]
 
 
 def draw_range(painter: QPainter, scene: StripScene) -> None:
@@ -173,13 +182,12 @@ def draw_captions(painter: QPainter, scene: StripScene) -> None:
     colours, plot, columns = theme(), scene.plot, scene.columns
     metrics = painter.fontMetrics()
     x = plot.left()
-    names = kind_names()
+    names = kind_names(scene.session)
     for kind in np.unique(columns.kind).tolist():
         name = names[STEP_KINDS[kind]]
         side = metrics.height() * 0.6
-        painter.fillRect(
-            QRectF(x, (metrics.height() - side) / 2 + 2, side, side), QColor(colours.kinds[STEP_KINDS[kind]])
-        )
+        sample = QRectF(x, (metrics.height() - side) / 2 + 2, side, side)
+        painter.fillRect(sample, QColor(_colours_of_kinds(scene.session)[kind]))
         painter.setPen(QColor(colours.muted))
         painter.drawText(QPointF(x + side + GRID, metrics.ascent() + 2), name)
         x += side + GRID + metrics.horizontalAdvance(name) + 2 * ROW_GAP

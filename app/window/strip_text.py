@@ -11,11 +11,14 @@ from app.models.step_words import kind_name
 from app.window.strip_pauses import pauses_before
 from engine.core.settings import as_typed
 from engine.figures.metrics import run_wall_s, tokens_per_s
+from engine.figures.told import told
 from engine.session.store import STEP_KINDS, Session
 
 
-def kind_names() -> dict[str, str]:
-    """The translated names of the kinds of steps; a legend has room to say what is mixed."""
+def kind_names(session: Session) -> dict[str, str]:
+    """The translated names of the kinds of steps; a legend has room to say what is mixed, and that none is told."""
+    if not told(session, "step_kinds"):
+        return dict.fromkeys(STEP_KINDS, QCoreApplication.translate("StepStrip", "its kind is not told"))
     mixed = QCoreApplication.translate("StepStrip", "prefill and decode")
     return {kind: kind_name(kind) for kind in STEP_KINDS} | {"mixed": mixed}
 
@@ -28,12 +31,10 @@ def range_text(session: Session, chosen: tuple[int, int] | None, steps: int) -> 
         return ""
     tokens = int(session.steps["tokens_out"][first : last + 1].sum())
     shown = last - first + 1
-    facts = " · ".join((
-        counted.steps(shown),
-        seconds(run_wall_s(session, (first, last))),
-        counted.tokens(tokens),
-        rate(tokens_per_s(session, (first, last)), "tokens/s"),
-    ))  # fmt: skip
+    parts = [counted.steps(shown), seconds(run_wall_s(session, (first, last)))]
+    if told(session, "tokens"):
+        parts += [counted.tokens(tokens), rate(tokens_per_s(session, (first, last)), "tokens/s")]
+    facts = " · ".join(parts)
     if chosen is None:
         return facts
     return QCoreApplication.translate("StepStrip", "selected {}–{}: {}").format(count(first), count(last), facts)
@@ -55,6 +56,8 @@ def axis_text(scale: BarScale) -> str:
 def unstepped_text(session: Session) -> str:
     """What stands in the place of the bars where a server tells no steps: so, and what its tokens tell."""
     words = QCoreApplication.translate("StepStrip", "This server tells no steps")
+    if session.serving is not None and session.serving.imported:
+        words = QCoreApplication.translate("StepStrip", "This trace names no steps")
     if not len(session.tokens):
         return words
     facts = QCoreApplication.translate("StepStrip", "{tokens} tokens from {first} to {last}").format(
@@ -69,8 +72,10 @@ def step_text(session: Session, step: int) -> str:
     """The tool tip of a step."""
     steps = session.steps
     latency_s = int(steps["end_ns"][step] - steps["start_ns"][step]) / 1e9
-    kind = kind_names()[STEP_KINDS[int(steps["kind"][step])]]
+    kind = kind_names(session)[STEP_KINDS[int(steps["kind"][step])]]
     words = QCoreApplication.translate("StepStrip", "Step {}: {}\n{} (measured)\n{} positions computed")
+    if not told(session, "positions"):
+        words = QCoreApplication.translate("StepStrip", "Step {}: {}\n{} (measured)")
     text = words.format(count(step), kind, seconds(latency_s), count(int(steps["positions_computed"][step])))
     before = QCoreApplication.translate("StepStrip", "{} before it")
     return "\n".join([text, *(before.format(pause) for pause in pauses_before(session, step))])

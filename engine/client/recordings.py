@@ -39,7 +39,7 @@ def user_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A file of the folder that this program wrote and named."""
+    """A session file of a folder."""
 
     path: Path
     size_bytes: int
@@ -97,20 +97,8 @@ class Recordings:
         return _unused(self.folder, f"{KEPT}_{(now or datetime.now()):%Y-%m-%d_%H-%M-%S}_{_in_a_name(model)}")
 
     def recordings(self) -> list[Recording]:
-        """Every recording of this program, newest first; links, folders, pipes and unreadable entries do not count."""
-        found = []
-        try:
-            with os.scandir(self.folder) as entries:
-                listed = list(entries)
-        except OSError:
-            return []
-        sizes = {entry.name: _own_stat(entry) for entry in listed if SUFFIX in entry.name}
-        for name, own in sizes.items():
-            if own is not None and OWN_NAME.fullmatch(name):
-                beside = (sizes.get(f"{name}{end}") for end in COMPANIONS)
-                size_bytes = own.st_size + sum(one.st_size for one in beside if one is not None)
-                found.append(Recording(self.folder / name, size_bytes, own.st_mtime_ns))
-        return sorted(found, key=lambda one: (one.changed_ns, one.path.name), reverse=True)
+        """Every recording that this program named, newest first; `session_files` has those of other names too."""
+        return [one for one in session_files(self.folder) if OWN_NAME.fullmatch(one.path.name)]
 
     def paths(self) -> list[Path]:
         """The files of `recordings`, newest first."""
@@ -118,24 +106,7 @@ class Recordings:
 
     def throw_away(self, recordings: Iterable[Recording]) -> list[Recording]:
         """Move recordings to the trash, with SQLite's files beside them; returns those that were moved."""
-        return [one for one in recordings if self._throw_away(one.path)]
-
-    def _throw_away(self, path: Path) -> bool:
-        own = _lstat(path)
-        if own is None or not stat.S_ISREG(own.st_mode) or not self._discard(path):
-            return False
-        for end in COMPANIONS:
-            companion = Path(f"{path}{end}")
-            beside = _lstat(companion)
-            if beside is None:
-                continue
-            whole = end != "-shm" and beside.st_size > 0 and stat.S_ISREG(beside.st_mode)
-            if whole:
-                self._discard(companion)  # where that fails it stays: it holds part of the recording
-                continue
-            with suppress(OSError):  # no content, or a link, whose target stays
-                companion.unlink()
-        return True
+        return [one for one in recordings if throw_away(one.path, self._discard)]
 
     def _begin_in(self, folder: Path, model: str, open_: Callable[[Path], FileWriter]) -> Begun:
         path = self.new_path(model, folder=folder)
@@ -178,6 +149,42 @@ def _unused(folder: Path, stem: str) -> Path:
     return path
 
 
+def session_files(folder: Path) -> list[Recording]:
+    """Every session file of a folder, newest first; links, folders, pipes and unreadable entries do not count."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            listed = list(entries)
+    except OSError:
+        return []
+    sizes = {entry.name: _own_stat(entry) for entry in listed if SUFFIX in entry.name}
+    for name, own in sizes.items():
+        if own is not None and name.endswith(SUFFIX):
+            beside = (sizes.get(f"{name}{end}") for end in COMPANIONS)
+            size_bytes = own.st_size + sum(one.st_size for one in beside if one is not None)
+            found.append(Recording(folder / name, size_bytes, own.st_mtime_ns))
+    return sorted(found, key=lambda one: (one.changed_ns, one.path.name), reverse=True)
+
+
+def throw_away(path: Path, discard: Callable[[Path], bool]) -> bool:
+    """Discard a session file, with SQLite's files beside it; returns whether the session itself was discarded."""
+    own = _lstat(path)
+    if own is None or not stat.S_ISREG(own.st_mode) or not discard(path):
+        return False
+    for end in COMPANIONS:
+        companion = Path(f"{path}{end}")
+        beside = _lstat(companion)
+        if beside is None:
+            continue
+        whole = end != "-shm" and beside.st_size > 0 and stat.S_ISREG(beside.st_mode)
+        if whole:
+            discard(companion)  # where that fails it stays: it holds part of the recording
+            continue
+        with suppress(OSError):  # no content, or a link, whose target stays
+            companion.unlink()
+    return True
+
+
 def _own_stat(entry: os.DirEntry[str]) -> os.stat_result | None:
     """The stat of an ordinary file; None for anything else, also for a link."""
     try:
@@ -201,7 +208,7 @@ class RecordedDetail:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def step_blobs(self, step_id: int, patience: Patience | None = None) -> tuple[bytes, bytes] | None:
         return self._ask(lambda file: file.step_blobs(step_id), None, patience)
@@ -227,7 +234,7 @@ class RecordedDetail:
 
     def _ask(self, question: Callable[[SessionFile], Answer], otherwise: Answer, patience: Patience | None) -> Answer:
         try:
-            file = SessionFile(self._path, patience)
+            file = SessionFile(self.path, patience)
         except SessionFileError:
             return otherwise
         try:

@@ -6,7 +6,7 @@ import json
 import os
 import select
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final
 
@@ -14,6 +14,7 @@ from engine.core.sampling import KINDS, Sampling
 from engine.core.settings import RequestSpec
 from engine.errors import InputError
 from engine.plain_text import quoted
+from engine.session.json_text import json_text
 from engine.session.patience import GivenUpError, Patience
 
 WHOLE: Final = tuple(name for name, kind in KINDS.items() if kind is int)
@@ -86,6 +87,17 @@ def read_requests(
             raise InputError(f"Line {number} of {path} is wrong: {str(read).rstrip('.')}.") from read
         requests.append(read.spec(usual))
     return tuple(requests)
+
+
+def request_lines(requests: Iterable[RequestSpec]) -> Iterator[str]:
+    """The lines of a file from which `read_requests` reads these requests, whatever it is given beside the file."""
+    for one in requests:
+        line: dict[str, Any] = {"prompt": one.prompt}
+        if one.messages:
+            line = {"messages": [{"role": role, "content": content} for role, content in one.messages]}
+        line |= {"max_new_tokens": one.max_new_tokens, "arrival_s": one.arrival_s, "ignore_eos": one.ignore_eos}
+        line |= {"stop": list(one.stop), "chat": one.from_template}
+        yield json_text(line | {name: getattr(one.sampling, name) for name in KINDS})
 
 
 def examine(path: str, patience: Patience | None = None) -> Examined:

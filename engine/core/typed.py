@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from engine.core.settings import SwitchChange, Switches
+from engine.core.settings import SwitchChange, Switches, as_typed
 from engine.errors import InputError
 
 _UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
@@ -43,6 +43,23 @@ def switch_change(text: str) -> SwitchChange:
         changes[name.strip()] = _switch_value(name.strip(), value.strip())
     Switches().changed(**changes)
     return SwitchChange(int(match[1]), changes)
+
+
+def typed_change(change: SwitchChange) -> str:
+    """A change of switches as `switch_change` reads it; "" where it only lifts the limit of memory, as nobody types."""
+    words = []
+    for name, value in change.changes.items():
+        text = typed_size(value) if name == "kv_memory" else as_typed(value)
+        if text:
+            words.append(f"{name}={text}")
+    return f"{change.step}:{','.join(words)}" if words else ""
+
+
+def escaped(text: str) -> str:
+    r"""A text as `unescaped` reads it back."""
+    for letter, sign in (("\\", "\\"), ("n", "\n"), ("t", "\t"), ("r", "\r")):
+        text = text.replace(sign, f"\\{letter}")
+    return text
 
 
 def unescaped(text: str) -> str:

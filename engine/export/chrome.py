@@ -1,8 +1,11 @@
 """Chrome trace events (JSON, gzipped where the name ends in .gz): for chrome://tracing, Perfetto's UI, Speedscope.
 
 Times are µs from the session's zero, also where only a range of steps is written; requests and pauses are then cut to
-the range's time. Rules kept (tested by a parser): slices of one thread nest; overlapping requests
-are async pairs; counters are numeric; flows start and end inside slices. Reference: the "Trace Event Format" document.
+the range's time. `baseTimeNanoseconds` is that zero in UTC nanoseconds since 1970, as in the traces of PyTorch's
+profiler, for tools that put several traces beside each other at their wall time (Perfetto does not read it; its own
+format has the snapshot of `perfetto.py`). Rules kept (tested by a parser): slices of one thread nest; overlapping
+requests are async pairs; counters are numeric; flows start and end inside slices. Reference: the "Trace Event Format"
+document.
 """
 
 from __future__ import annotations
@@ -53,7 +56,9 @@ def write_chrome(session: Session, path: str | os.PathLike[str], steps: StepRang
     span = Span(session, steps)
     try:
         with _open(path) as file:
-            file.write('{"displayTimeUnit":"ms","otherData":')
+            zero_ns = span.zero_ns
+            base = "" if zero_ns is None else f'"baseTimeNanoseconds":{zero_ns},'
+            file.write(f'{{"displayTimeUnit":"ms",{base}"otherData":')
             file.write(json_text(span.facts, ascii_only=True))
             file.write(',"traceEvents":[\n')
             separator = ""

@@ -53,6 +53,10 @@ def contents(span: Span) -> Iterator[Content]:
     for table in (session.device_samples, session.metric_samples):
         names = COLUMNS[table.table]
         yield Content(table.table, _columns(table, names), _plain(span, table, names))
+    yield Content("trace_names", {"id": "whole", "text": "text"}, enumerate(session.trace_names))
+    for table in (session.kernels, session.ranges):
+        names = COLUMNS[table.table]
+        yield Content(table.table, _columns(table, names), _plain(span, table, names))
     marks = ((mark.t_ns, mark.kind, mark.label) for mark in span.marks())
     yield Content("marks", {"t_ns": "whole", "kind": "text", "label": "text"}, marks)
 

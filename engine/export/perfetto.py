@@ -1,6 +1,7 @@
 """Perfetto's own format (protobuf TrackEvent): the Chrome trace's tracks with counters, units, flows and arguments.
 
-Times are ns from the session's zero. Names and categories are interned; slices of one track are written in order, begin
+Times are ns from the session's zero. The first packet says what wall time that zero is (a snapshot of clocks), so that
+Perfetto can show the time of day. Names and categories are interned; slices of one track are written in order, begin
 then end. Reference: Perfetto's documentation of synthetic track events. `engine/export/chrome.py` decides what the
 tracks hold; this module only writes it in another form.
 """
@@ -36,7 +37,10 @@ def write_perfetto(session: Session, path: str | os.PathLike[str], steps: StepRa
     """
     try:
         with replacing(path) as file:
-            _Writer(file).write(events(Span(session, steps)))
+            span = Span(session, steps)
+            writer = _Writer(file)
+            writer.tell_zero(span.zero_ns)
+            writer.write(events(span))
     except OSError as error:
         raise SessionFileError(f"The trace {path} cannot be written: {error.strerror}.") from error
 
@@ -51,6 +55,18 @@ class _Writer:
         self._categories: dict[str, int] = {}
         self._processes: dict[int, str] = {}
         self._started = False
+
+    def tell_zero(self, zero_ns: int | None) -> None:
+        """Write that time 0 of the trace is this wall time, in UTC ns since 1970; nothing where it is not known.
+
+        BOOTTIME is the clock of every packet that names none.
+        """
+        if zero_ns is None:
+            return
+        packet = self._packet(0.0)
+        for clock, at_ns in ((pb.BUILTIN_CLOCK_BOOTTIME, 0), (pb.BUILTIN_CLOCK_REALTIME, zero_ns)):
+            packet.clock_snapshot.clocks.add(clock_id=clock, timestamp=at_ns)
+        self._put(packet)
 
     def write(self, source: Iterator[Json]) -> None:
         """Write every event. A slice waits for the next event, because flows that start or end in it come after it."""

@@ -28,6 +28,8 @@ from engine.session.store import Config, RecordedRequest, Session
 EXPORTED_STEPS: Final = "exported_steps"
 """The name under which an export of a range says which steps it holds, beside the facts of the session."""
 ALWAYS: Final = 2**63 - 1
+MOST_DIGITS: Final = 19
+"""Digits of the largest time that a trace can hold, `ALWAYS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,13 @@ class Span:
         if self.steps is None:
             return dict(self.session.meta)
         return {**self.session.meta, EXPORTED_STEPS: f"{self.steps[0]}:{self.steps[1]}"}
+
+    @property
+    def zero_ns(self) -> int | None:
+        """The session's zero in UTC ns since 1970, also of a range; None where the session does not tell it."""
+        told = self.session.meta.get("epoch_ns", "")
+        zero_ns = int(told) if told.isascii() and told.isdecimal() and len(told) <= MOST_DIGITS else 0
+        return zero_ns if 0 < zero_ns <= ALWAYS else None
 
     @property
     def step_ids(self) -> range:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.figures.detail_figures import detail_figures
+from engine.figures.kernels import trace_figures
 from engine.figures.metrics import summarise
 from engine.figures.range_figures import range_figures
 from engine.figures.slots import slot_figures
@@ -28,6 +29,7 @@ def json_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
         **summarise(session, steps).to_json(),
         "slots": slot_figures(session, steps).to_json() if told(session, "steps") else None,
         "teacher": passes,
+        "trace": trace_figures(session, steps),
         **json_value(range_figures(session, steps)),
     }
     if steps is not None:

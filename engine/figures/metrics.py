@@ -24,9 +24,11 @@ from engine.figures.ceilings import least_read_s, measured_when_busy
 from engine.figures.gaps import itl_seconds
 from engine.figures.launches import eager_counts
 from engine.figures.pauses import paces_of, pauses_of
+from engine.figures.request_table import RequestTable
 from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, token_rows
 from engine.figures.told import column_told, told, total_of
 from engine.session.kv_shape import kv_shape_of
+from engine.session.naming import name_in
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
 from engine.session.store import LAUNCHES, RecordedRequest, Session
 
@@ -51,6 +53,12 @@ class RequestFigures:
     latency_s: float | None
     waited_s: float | None
     """From arrival to the first step that computed anything for it."""
+    arrived_s: float
+    """When it arrived, from the session's zero."""
+    reused: int | None
+    """Positions of its prompt that the first step which computed for it found in a cache; None before that."""
+    preempted: int | None
+    """How often it lost its slot and came back with less in the cache than it had held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,8 @@ class TimelineFigures:
 
     steps: int
     teacher_passes: int
-    tokens: int
+    tokens: int | None
+    """None where nobody told them."""
     span_s: float
     """From the first step's start to the last one's end, pauses included."""
     paused_s: float
@@ -81,7 +90,7 @@ class Summary:
 
     requests: list[RequestFigures]
     steps: int | None
-    tokens: int
+    tokens: int | None
     wall_s: float
     tokens_per_s: float | None
     positions: dict[str, int | None]
@@ -110,6 +119,13 @@ class Summary:
     """The paces at which it was slowed down to be watched, tokens a second of each request; the rests are pauses."""
     serving: dict[str, Any] | None
     """The server that the session tells of, and what it does not tell; None for our own engine."""
+    name: str = ""
+    """What a person calls the session; "" where it has no name."""
+
+    @property
+    def trace(self) -> bool:
+        """Whether it is of an imported trace."""
+        return self.serving is not None and "trace" in self.serving["levels"]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `record --json` and `info --json` print them."""
@@ -127,10 +143,12 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
     tokens = token_rows(session, steps)
     phases = phases_s(session, steps)
     wall_s = run_wall_s(session, steps)
+    table = RequestTable(session)
+    table.update()
     return Summary(
-        requests=[request_figures(session, request, steps) for request in by_id(session)],
+        requests=[request_figures(session, request, table, steps) for request in by_id(session)],
         steps=len(session.steps["id"][rows]) if told(session, "steps") else None,
-        tokens=len(tokens),
+        tokens=len(tokens) if told(session, "tokens") else None,
         wall_s=wall_s,
         tokens_per_s=tokens_per_s(session, steps),
         positions={name: total_of(session, f"positions_{name}", rows) for name in CLASSES},
@@ -152,6 +170,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         why_eager=eager_counts(session, steps),
         paces=paces_of(session, steps),
         serving=None if session.serving is None else msgspec.to_builtins(session.serving),
+        name=name_in(session.meta),
     )
 
 
@@ -228,7 +247,7 @@ def timeline_figures(session: Session, steps: StepRange = None) -> TimelineFigur
     return TimelineFigures(
         steps=len(starts) - passes,
         teacher_passes=passes,
-        tokens=int(table["tokens_out"][rows].sum()),
+        tokens=total_of(session, "tokens_out", rows),
         span_s=span_ns / 1e9,
         paused_s=paused_ns / 1e9,
         idle_s=max(span_ns - busy_ns - paused_ns, 0) / 1e9,
@@ -272,8 +291,11 @@ def ttft_s(session: Session, request: RecordedRequest) -> float | None:
     return (first_ns - request.arrived_ns - pauses_of(session).within(request.arrived_ns, first_ns)) / 1e9
 
 
-def request_figures(session: Session, request: RecordedRequest, steps: StepRange = None) -> RequestFigures:
+def request_figures(
+    session: Session, request: RecordedRequest, table: RequestTable, steps: StepRange = None
+) -> RequestFigures:
     """One request's figures; its tokens are those of a range of steps, its times those of the whole request."""
+    row = table.row_of(request.id)
     rows = np.array(request.token_rows, np.int64)
     times = session.tokens["emitted_ns"]
     pauses = pauses_of(session)
@@ -300,6 +322,9 @@ def request_figures(session: Session, request: RecordedRequest, steps: StepRange
         tpot_s=tpot,
         latency_s=latency,
         waited_s=None if request.scheduled_ns is None else after_arrival_s(request.scheduled_ns),
+        arrived_s=request.arrived_ns / 1e9,
+        reused=None if row is None else table.count("reused", row),
+        preempted=None if row is None else table.count("preempted", row),
     )
 
 

@@ -22,6 +22,7 @@ from engine.figures.kv_blocks import BlockHistory, blocks_recorded
 from engine.figures.kv_classes import kv_classes
 from engine.figures.latency import LatencySeries, outlier_us
 from engine.figures.memory import MemoryNode, memory_tree, peak_step
+from engine.figures.request_table import request_times
 from engine.figures.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.figures.running_totals import RunningTotals
 from engine.figures.server_series import server_figures
@@ -55,6 +56,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
         "batch": batch(session, steps),
         "static_continuous": None if compared is None else compared.to_json(),
         "acceptance_by_request": acceptance_by_request(session, steps),
+        "request_times": request_times(session, steps),
         "comparison": {
             row.metric: {
                 "training": [asdict(one) for one in row.training],

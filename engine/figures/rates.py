@@ -7,7 +7,8 @@ The time of a run, and of any range of its steps, is without pauses and without 
 - it ends with the last emission of the range, or with the end of its last generating step where it emitted nothing.
 
 So all steps of a session have the rate of the session, and those of one run of a suite the rate of that run alone.
-A session without steps (a server that does not tell them) has one time: from the first arrival to the last emission.
+A session without steps (a server that does not tell them) has one time: from the first arrival to the last emission. A
+trace that names no steps has one, too: from its first kernel or range to the end of the last.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def wall_ns(session: Session, first: int, end: int) -> int:
     Of a session whose steps are not told, it is the time of the whole session.
     """
     if not told(session, "steps"):
-        return _streamed_ns(session)
+        return _streamed_ns(session) if told(session, "tokens") else _traced_ns(session)
     steps = session.steps
     rows = first + np.flatnonzero(steps["kind"][first:end] != TEACHER)
     if not len(rows):
@@ -41,7 +42,9 @@ def wall_ns(session: Session, first: int, end: int) -> int:
 
 
 def tokens_per_s(session: Session, first: int, end: int) -> float | None:
-    """Tokens that the steps [first, end) emitted over `wall_ns`; None where that is 0."""
+    """Tokens that the steps [first, end) emitted over `wall_ns`; None where that is 0, or where none are told."""
+    if not told(session, "tokens"):
+        return None
     a, b = _token_rows(session, first, end) if told(session, "steps") else (0, len(session.tokens))
     passed_ns = wall_ns(session, first, end)
     return (b - a) / (passed_ns / 1e9) if passed_ns else None
@@ -54,6 +57,14 @@ def _streamed_ns(session: Session) -> int:
     since_ns = min(request.arrived_ns for request in list(session.requests.values()))
     until_ns = int(session.tokens["emitted_ns"].max())
     return max(0, until_ns - since_ns - pauses_of(session).within(since_ns, until_ns))
+
+
+def _traced_ns(session: Session) -> int:
+    """ns from the first kernel or range of a trace to the end of the last."""
+    tables = [table for table in (session.kernels, session.ranges) if len(table)]
+    if not tables:
+        return 0
+    return int(max(table["end_ns"].max() for table in tables) - min(table["start_ns"][0] for table in tables))
 
 
 def _begin_ns(session: Session, first: int) -> int:

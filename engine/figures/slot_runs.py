@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures.new_steps import NewSteps
+from engine.figures.preemptions import Preemption, PreemptionFinder
 from engine.figures.step_range import TEACHER
 from engine.session.columns import Columns
 from engine.session.store import Session
@@ -19,16 +20,6 @@ IDLE: Final = -2
 """Owner of a slot in which a step computed nothing."""
 
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Preemption:
-    """A request that lost its slot and some or all cached positions after step `step`, and came back in step `back`."""
-
-    request: int
-    slot: int
-    step: int
-    back: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +47,7 @@ class SlotRuns(NewSteps):
         self.preemptions: list[Preemption] = []
         self._closed: dict[int, Columns] = {}
         self._open: dict[int, tuple[int, int, int]] = {}
-        self._last: dict[int, tuple[int, int, int]] = {}
-        """By request: its last step, the positions held after it, its slot."""
+        self._finder = PreemptionFinder()
 
     @property
     def slots(self) -> list[int]:
@@ -88,7 +78,7 @@ class SlotRuns(NewSteps):
         rows = {name: values[generating] for name, values in rows.items()}
         if len(rows["step_id"]):
             self._add_runs(rows["slot"], rows["step_id"], rows["request_id"])
-            self._add_preemptions(rows)
+            self.preemptions += self._finder.take(rows)
         return True
 
     def _add_runs(self, slot: Ints, step: Ints, request: Ints) -> None:
@@ -116,28 +106,6 @@ class SlotRuns(NewSteps):
         columns.extend_columns({"start": runs[0, :-1], "end": runs[1, :-1], "owner": runs[2, :-1]})
         start, end, owner = runs[:, -1].tolist()
         self._open[slot] = (start, end, owner)
-
-    def _add_preemptions(self, rows: dict[str, Ints]) -> None:
-        """A request that comes back after steps without it, and reuses less than it held, had been preempted."""
-        real = rows["request_id"] >= 0
-        rows = {name: values[real] for name, values in rows.items()}
-        order = np.argsort(rows["request_id"], kind="stable")
-        request, step, slot = (rows[name][order] for name in ("request_id", "step_id", "slot"))
-        held, reused = (rows["end"] - rows["rejected"])[order], rows["reused"][order]
-        first = np.append(True, np.diff(request) != 0)[: len(request)]
-        found = []
-        for place in np.flatnonzero(first).tolist():
-            last = self._last.get(int(request[place]))
-            if last is not None and step[place] > last[0] + 1 and reused[place] < last[1]:
-                found.append(Preemption(int(request[place]), last[2], last[0], int(step[place])))
-        again = ~first[1:] & (np.diff(step) > 1) & (reused[1:] < held[:-1])
-        found += [
-            Preemption(int(request[at]), int(slot[at]), int(step[at]), int(step[at + 1]))
-            for at in np.flatnonzero(again).tolist()
-        ]
-        for at in (np.flatnonzero(np.append(first[1:], True)[: len(request)])).tolist():
-            self._last[int(request[at])] = (int(step[at]), int(held[at]), int(slot[at]))
-        self.preemptions += sorted(found, key=lambda one: one.step)
 
 
 def waiting_requests(session: Session, step: int) -> list[int]:

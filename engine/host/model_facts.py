@@ -48,7 +48,7 @@ def draft_facts(draft: LoadedModel) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """The versions of this program, Python, PyTorch and CUDA, by name."""
+    """The versions of this program, Python, PyTorch, CUDA and the operating system, by name."""
     try:
         own = version("decodescope")
     except PackageNotFoundError:
@@ -56,4 +56,6 @@ def versions() -> dict[str, str]:
     found = {"decodescope": own, "python": platform.python_version(), "torch": torch.__version__}
     if torch.version.cuda is not None:
         found["cuda"] = torch.version.cuda
+    if platform.system():
+        found[platform.system().lower()] = platform.release()
     return found

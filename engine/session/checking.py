@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.plain_text import quoted
 from engine.session.blobs import MOST_LOGPROB
 from engine.session.checking_facts import MOST_HEADS, MOST_LAYERS, check_facts, check_params
+from engine.session.checking_trace import check_trace
 from engine.session.columns import Columns
 from engine.session.event_table import EventTable
 from engine.session.fields import COUNT, LARGEST, Whole
@@ -47,6 +48,9 @@ def check_content(session: Session) -> None:
     _check_work(session)
     _check_blocks(session)
     _check_rest(session)
+    for table in (session.kernels, session.ranges):
+        _check_numbers(table)
+    check_trace(session)
 
 
 def _check_request(request: RecordedRequest) -> None:

@@ -56,6 +56,8 @@ MomentOrNone = Annotated[int, Whole(-1, summed=False)]
 IndexOrNone = Annotated[int, Whole(-1, COUNT, summed=False)]
 """The index of a position, or a token id; -1 where it was not told."""
 Count = Annotated[int, Whole(0, COUNT)]
+NumberOrNone = Annotated[int, Whole(-1, summed=False)]
+"""A number that another program gave to something, -1 where it told none."""
 CountOrNone = Annotated[int, Whole(-1, COUNT)]
 """A count, -1 where it was not recorded."""
 Amount = Annotated[int, Whole()]

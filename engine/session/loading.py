@@ -37,6 +37,10 @@ def load(file: SessionFile) -> Session:
             _load_table(file, table)
         if file.columns_there("metric_samples"):  # older files lack the table
             _load_table(file, session.metric_samples)
+        if file.columns_there("trace_names"):
+            _load_trace_names(file, session)
+            _load_table(file, session.kernels)
+            _load_table(file, session.ranges)
         if file.columns_there("token_texts"):
             session.token_texts.update(file.query("SELECT token_id, text FROM token_texts"))
         session.details.know_attention(file.attention_maps())
@@ -89,6 +93,13 @@ def _load_tokens(file: SessionFile, session: Session) -> None:
             if request_id not in session.requests:
                 raise ValueError(f"its tokens belong to request {request_id}, which is not there")
             session.requests[request_id].token_rows += part.tolist()
+
+
+def _load_trace_names(file: SessionFile, session: Session) -> None:
+    for id, text in file.query("SELECT id, text FROM trace_names ORDER BY id"):
+        if id != len(session.trace_names) or not isinstance(text, str):
+            raise ValueError("names of the trace are missing, or are no texts")
+        session.trace_names.append(text)
 
 
 def _load_table(file: SessionFile, table: EventTable) -> None:

@@ -25,6 +25,7 @@ from engine.session.fields import (
     Moment,
     MomentOrNone,
     Name,
+    NumberOrNone,
     Reference,
     Whole,
 )
@@ -53,6 +54,15 @@ TokenSource = Literal["target", "draft", "bonus"]
 Launch = Literal["eager", "graph", "twin", "compiled"]
 FinishReason = Literal["length", "context", "eos", "stop", "cancelled"]
 """`length`: the request has all the tokens that it asked for; `context`: the model's context is full before that."""
+KernelKind = Literal["kernel", "memcpy", "memset"]
+RangeKind = Literal["annotation", "op", "runtime", "module"]
+EndTold = Literal["told", "missing"]
+"""Whether a trace told when something ended."""
+Phase = Literal[
+    "schedule", "prepare", "embed", "norm", "qkv", "rope", "kv_write", "attention", "attn_out", "ffn", "lm_head",
+    "sample", "detokenize", "draft", "verify", "other",
+]  # fmt: skip
+"""One of `PHASES`; `other` is also what no name tells."""
 BlockEventKind = Literal["allocate", "share", "free", "evict"]
 Drafted = Annotated[int, Whole(0, 1024)]
 """A number of tokens of one proposal; the switch `k` goes up to 64."""
@@ -82,7 +92,8 @@ class SessionStarted(Event, frozen=True, tag=True, array_like=True):
     itemsize, weight_reads), draft_config (JSON: the same of the draft model, and its name; "" if none is loaded),
     device, device_name, device_memory_bytes, dtype, weight_dtype (of the large weights as they lie in memory), threads,
     cores (that the process may use), versions (JSON), command, detail, ceilings (JSON or "").
-    Of a session that a server was attached to for: serving (JSON, `engine/session/serving.py`).
+    Of a session that a server was attached to for, or that was imported: serving (JSON, `engine/session/serving.py`).
+    Of an imported trace: trace (JSON, `engine/session/trace_fact.py`).
     """
 
     meta: dict[str, str]
@@ -313,6 +324,65 @@ class MetricSample(Event, frozen=True, tag=True, array_like=True):
     value: float
 
 
+class TraceName(Event, frozen=True, tag=True, array_like=True):
+    """A name of an imported trace: of kernels, of ranges, or of a thread. `Kernel.name_id` and others name its id."""
+
+    id: Key
+    text: str
+
+
+class Kernel(Event, frozen=True, tag=True, array_like=True):
+    """One piece of a device's work in an imported trace, in the order of `start_ns`; `id` counts from 0 without gaps.
+
+    `step_id` is the step whose host launched it, -1 where nothing tells: it was in no step that is known. `range_id` is
+    the innermost range that launched it, -1 where that is not told. `phase` is what the names around it tell, then its
+    own. `device` and `stream` are the trace's own numbers, -1 where it tells none; kernels of different streams may
+    overlap. `correlation` is the number that the trace gives to the launch: one launch of a graph has many kernels.
+    `moved_bytes` is of copies, -1 where not told; `grid` and `block` are as `8,1,1`, "" where not told. Where `ended`
+    is `missing`, the trace does not tell the end, and `end_ns` is `start_ns`.
+    """
+
+    id: Key
+    step_id: Reference
+    range_id: Reference
+    name_id: Reference
+    kind: KernelKind
+    phase: Phase
+    device: NumberOrNone
+    stream: NumberOrNone
+    start_ns: Moment
+    end_ns: Moment
+    correlation: NumberOrNone
+    moved_bytes: BytesOrNone
+    grid: str
+    block: str
+    ended: EndTold
+
+
+class Range(Event, frozen=True, tag=True, array_like=True):
+    """One range of the host in an imported trace, in the order of `start_ns`; `id` counts from 0 without gaps.
+
+    An `annotation` is a person's, an `op` PyTorch's operation, `runtime` a call of the device's runtime or driver, and
+    a `module` the call of a module of the model. `parent_id` is the innermost range of its thread around it, -1 without
+    one; `depth` counts these. `self_ns` is its time without the ranges directly inside it; modules count in none
+    but their own, which is without other modules. `thread_id` names the thread, `step_id` is as in `Kernel`. Where
+    `ended` is `missing`, the end was not told, and it lasts until the range around it, or the trace, ends.
+    """
+
+    id: Key
+    step_id: Reference
+    parent_id: Reference
+    name_id: Reference
+    thread_id: Reference
+    kind: RangeKind
+    phase: Phase
+    depth: Count
+    start_ns: Moment
+    end_ns: Moment
+    self_ns: Amount
+    ended: EndTold
+
+
 class Mark(Event, frozen=True, tag=True, array_like=True):
     """A note on the timeline. Its kind is switch, user, pause, resume, stop, fault, teacher, graphs, measure (a run of
     a suite begins), measured (the suite ends), server (a server began, ended or lost something, or our own client
@@ -426,8 +496,8 @@ class Overhead(Event, frozen=True, tag=True, array_like=True):
 
 StoredEvent = (
     SessionStarted | ConfigChanged | RequestArrived | PromptTold | RequestScheduled | RequestFinished | Work | Step
-    | Token | TokenText | Speculation | KvBlock | AttentionRow | DeviceSample | MetricSample | Mark | Dropped
-    | FactsSet | MarkChanged
+    | Token | TokenText | Speculation | KvBlock | AttentionRow | DeviceSample | MetricSample | TraceName | Kernel
+    | Range | Mark | Dropped | FactsSet | MarkChanged
 )  # fmt: skip
 AnyEvent = (
     StoredEvent | Loading | ModelReady | StepProgress | PromptsCounted | StateChanged | Refused | RunEnded

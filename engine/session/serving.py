@@ -1,4 +1,7 @@
-"""The fact `serving` of a session: which server was attached to, at which levels, and what it does not tell."""
+"""The fact `serving` of a session: which server was attached to, at which levels, and what it does not tell.
+
+An imported trace is a source of the same kind: it tells less than our own engine, and says what.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,23 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-Level = Literal["probe", "metrics", "kv_events", "recorder"]
+Level = Literal["probe", "metrics", "kv_events", "recorder", "trace"]
 LEVELS: Final[tuple[str, ...]] = get_args(Level)
 """How a server was attached to: our own streamed requests; its page of metrics; its stream of KV events; the recorder
-inside it. The column `told_by` of a row holds one of these."""
+inside it. The column `told_by` of a row holds one of these. `trace`: nothing was attached to; a profiler's trace was
+imported."""
 
 Topic = Literal[
     "steps", "phases", "device_time", "attention", "flops", "bytes_moved", "kv", "kv_layers", "slots", "padding",
-    "token_ids", "logprobs", "entropy", "switches", "requests of others",
+    "token_ids", "logprobs", "entropy", "switches", "requests of others", "positions", "tokens", "step_kinds",
 ]  # fmt: skip
 """What a session can lack because nobody told it."""
 TOPICS: Final[tuple[str, ...]] = get_args(Topic)
 NOT_TOLD: Final = "Not told by this server."
+NOT_TRACED: Final = "Not told by a profiler's trace."
+NO_STEPS_TRACED: Final = (
+    "No range of the trace names its steps: call the profiler's step(), or name ranges decode, prefill or step."
+)
 MOST_TEXT: Final = 2000
 """The most characters of any text in the fact."""
 
@@ -37,6 +45,11 @@ class Serving(msgspec.Struct, frozen=True):
     levels: tuple[Level, ...]
     not_told: dict[Topic, str] = {}
     clock: dict[Level, str] = {}
+
+    @property
+    def imported(self) -> bool:
+        """Whether this is no server but a trace that was imported."""
+        return "trace" in self.levels
 
 
 _decoder: Final = msgspec.json.Decoder(Serving)

@@ -88,6 +88,12 @@ class Session:
         self.kv_blocks = EventTable("kv_blocks")
         self.device_samples = EventTable("device_samples", capacity=256)
         self.metric_samples = EventTable("metric_samples", capacity=256)
+        self.kernels = EventTable("kernels", capacity=64)
+        """The device's work in an imported trace, in order of start; row index == id. Empty for other sessions."""
+        self.ranges = EventTable("ranges", capacity=64)
+        """The host's ranges in an imported trace, in order of start; row index == id."""
+        self.trace_names: list[str] = []
+        """The names of kernels, ranges and threads, by id."""
         self.marks: list[schema.Mark] = []
         """In the order in which they were put; replaced as a whole where a person changes one."""
         self._marks_changed = 0
@@ -114,6 +120,8 @@ class Session:
                 self._apply_rare(event)
         self.device_samples.add(rows[schema.DeviceSample])
         self.metric_samples.add(rows[schema.MetricSample])
+        self.kernels.add(rows[schema.Kernel])
+        self.ranges.add(rows[schema.Range])
         self.kv_blocks.add(rows[schema.KvBlock])  # added after the requests that the rows name
         self.speculation.add(rows[schema.Speculation])
         self.work.add(rows[schema.Work])
@@ -121,7 +129,7 @@ class Session:
         self._add_tokens(rows[schema.Token])
         self.revision += 1
 
-    def _apply_rare(self, event: schema.AnyEvent) -> None:
+    def _apply_rare(self, event: schema.AnyEvent) -> None:  # noqa: PLR0912 - one case an event
         match event:
             case schema.SessionStarted():
                 self.meta = {**self.meta, **event.meta}
@@ -145,6 +153,8 @@ class Session:
                 request.finished_ns, request.finish_reason = event.finished_ns, event.finish_reason
             case schema.TokenText():
                 self.token_texts[event.token_id] = event.text
+            case schema.TraceName():
+                self.trace_names.append(event.text)
             case schema.Mark():
                 self.marks.append(event)
             case schema.FactsSet():

@@ -13,13 +13,16 @@ from engine.session.schema import (
     ConfigChanged,
     DeviceSample,
     Event,
+    Kernel,
     KvBlock,
     Mark,
     MetricSample,
+    Range,
     Speculation,
     Step,
     Token,
     TokenText,
+    TraceName,
     Work,
 )
 
@@ -44,10 +47,15 @@ EVENT_OF: Final[dict[str, type[Event]]] = {
     "metric_samples": MetricSample,
     "marks": Mark,
     "token_texts": TokenText,
+    "trace_names": TraceName,
+    "kernels": Kernel,
+    "ranges": Range,
 }
 """The tables in which each event is one row: one column for each field, in the order of the fields."""
 FIELDS: Final = {table: fields_of(event) for table, event in EVENT_OF.items()}
-PACKED_TABLES: Final = ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples", "metric_samples")
+PACKED_TABLES: Final = (
+    "steps", "tokens", "work", "speculation", "kv_blocks", "device_samples", "metric_samples", "kernels", "ranges",
+)  # fmt: skip
 """The tables whose rows are also kept in packs."""
 
 LINE: Final = 120
@@ -82,6 +90,15 @@ def create(table: str) -> str:
     return f"CREATE TABLE {table} (\n{lines.replace(NO_BREAK, ' ')}"
 
 
+PAUSES: Final = f"""CREATE VIEW pauses AS
+        WITH held AS (SELECT t_ns AS since, coalesce(
+            (SELECT min(later.t_ns) FROM marks AS later WHERE later.kind = 'resume' AND later.rowid > marks.rowid),
+            {NEVER_NS}) AS until FROM marks WHERE kind = 'pause'),
+        begun AS (SELECT since AS since_ns, until FROM held
+            UNION SELECT end_ns, until FROM steps JOIN held ON start_ns >= since AND end_ns < until)
+        SELECT since_ns, min(until, coalesce((SELECT min(start_ns) FROM steps WHERE start_ns >= since_ns), until))
+            AS until_ns FROM begun"""
+"""The statement that makes the view `pauses`. Each file keeps its text."""
 CREATE: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     create("configs"),
@@ -92,15 +109,8 @@ CREATE: Final = (
         told_by TEXT NOT NULL DEFAULT '')""",
     *map(create, ("steps", "tokens", "work", "speculation", "kv_blocks", "attention")),
     "CREATE INDEX attention_map ON attention (request_id, layer, head)",
-    *map(create, ("device_samples", "metric_samples", "marks", "token_texts")),
-    f"""CREATE VIEW pauses AS
-        WITH held AS (SELECT t_ns AS since, coalesce(
-            (SELECT min(later.t_ns) FROM marks AS later WHERE later.kind = 'resume' AND later.rowid > marks.rowid),
-            {NEVER_NS}) AS until FROM marks WHERE kind = 'pause'),
-        begun AS (SELECT since AS since_ns, until FROM held
-            UNION SELECT end_ns, until FROM steps JOIN held ON start_ns >= since AND end_ns < until)
-        SELECT since_ns, min(until, coalesce((SELECT min(start_ns) FROM steps WHERE start_ns >= since_ns), until))
-            AS until_ns FROM begun""",
+    *map(create, ("device_samples", "metric_samples", "marks", "token_texts", "trace_names", "kernels", "ranges")),
+    PAUSES,
     """CREATE TABLE packs (
         of TEXT NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, columns BLOB NOT NULL,
         PRIMARY KEY (of, last))""",

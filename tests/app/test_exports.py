@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
+from app.panels.query import QueryPanel
 from app.window.main_window import MainWindow
 from tests.app.test_saving import a_recording, open_
 
@@ -107,3 +110,43 @@ def test_without_a_session_it_says_what_to_do(qtbot: QtBot, window: MainWindow) 
             window.menus.actions[name].trigger()
         assert failed.args is not None
         assert failed.args[0].startswith("There is nothing to export yet")
+
+
+def test_the_answer_of_a_query_is_saved_as_csv(
+    qtbot: QtBot, shown: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "answer"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
+    dock = shown.docks["query"]
+    panel = dock.build()
+    assert isinstance(panel, QueryPanel)
+    panel.edit.setPlainText("SELECT id, '=1+1' AS formula, NULL AS none, x'0102' AS blob FROM steps WHERE id < 2")
+    panel.run_query()
+    qtbot.waitUntil(lambda: not panel.run.busy)
+    with qtbot.waitSignal(shown.exports.said):
+        panel.save_button.click()
+    rows = list(csv.reader((tmp_path / "answer.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows == [["id", "formula", "none", "blob"], *([str(n), "'=1+1", "", "x'0102'"] for n in range(2))]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "folder.csv"), ""))
+    with qtbot.waitSignal(shown.exports.failed):
+        panel.save_button.click()
+    shown.exports.copy_csv(dock)
+    assert QGuiApplication.clipboard().text() == (tmp_path / "answer.csv").read_text(encoding="utf-8")
+    assert shown.preferences.queries[0].startswith("SELECT id, '=1+1'")
+
+
+def test_ctrl_return_in_the_editor_does_not_run_the_prompt(qtbot: QtBot, shown: MainWindow) -> None:
+    shown.show()
+    qtbot.waitExposed(shown)
+    shown.docks["query"].show()
+    shown.docks["query"].raise_()
+    panel = shown.docks["query"].build()
+    assert isinstance(panel, QueryPanel)
+    panel.edit.setFocus()
+    before = shown.shown.session
+    panel.edit.setPlainText("SELECT 1")
+    with qtbot.waitSignal(panel.run.changed):
+        qtbot.keyClick(panel.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not panel.run.busy)
+    assert panel.rows() == (["1"], [(1,)])
+    assert shown.shown.session is before

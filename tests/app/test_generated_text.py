@@ -8,7 +8,12 @@ from PySide6.QtGui import QTextCursor, QTextDocument
 from pytestqt.qtbot import QtBot
 
 from app.core.selection import Selection
+from app.models.found import Found
 from app.widgets.generated_text import GeneratedText, ends_of
+from engine.figures.finding import TextPattern
+from engine.session.store import Session
+from tests.engine.figures.chunks import chunked
+from tests.engine.figures.test_finding import session_of
 from tests.engine.session.synthetic import PROMPT, synthetic_session
 
 
@@ -51,10 +56,106 @@ def test_it_marks_the_selected_token_and_a_click_selects_one(qtbot: QtBot) -> No
     selection.clear()
     qtbot.mouseClick(text.page.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert selection.now.token == 4
-    text.pick(0)  # of the prompt
+    text.pick(len(text.text))  # behind the text
     assert selection.now.token == 4
+    text.pick(0)  # of the prompt
+    assert (selection.now.token, selection.now.request, selection.now.position) == (None, 0, 0)
+    assert text.marked == (0, len(session.requests[0].prompt_token_texts[0]))
     selection.clear()
     assert text.marked is None
+
+
+def text_of(qtbot: QtBot, session: Session) -> tuple[GeneratedText, Selection]:
+    selection = Selection()
+    selection.reset(session)
+    text = GeneratedText(selection)
+    qtbot.addWidget(text)
+    text.resize(400, 200)
+    text.show()
+    qtbot.waitExposed(text)
+    text.show_session(session)
+    return text, selection
+
+
+def marked_text(text: GeneratedText) -> str:
+    assert text.marked is not None
+    cursor = QTextCursor(text.page.document())
+    cursor.setPosition(text.marked[0])
+    cursor.setPosition(text.marked[1], QTextCursor.MoveMode.KeepAnchor)
+    return cursor.selectedText()
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_positions_of_the_prompt_are_marked_and_clicked(qtbot: QtBot, chat: bool) -> None:
+    told = ["<s>", "<|user|>", "The", " cat", "<0xE6>", "<0x97>", "<0xA5>", "🙂", "</s>"]
+    session = session_of(told, [" sat", " on"], said="The cat日🙂")
+    session.requests[0].params["chat"] = chat
+    text, selection = text_of(qtbot, session)
+    for position, shown in ((2, "The"), (3, " cat"), (6, "日"), (7, "🙂")):
+        selection.change(request=0, position=position)
+        assert marked_text(text) == shown
+        assert text.marked is not None
+        text.pick(text.marked[0])
+        assert (selection.now.request, selection.now.position) == (0, position)
+    for position in (0, 8):  # the template's, which are not shown
+        selection.change(request=0, position=position)
+        assert text.marked is None
+    selection.change(token=1)
+    assert marked_text(text) == " on"
+
+
+def test_of_a_very_long_prompt_both_ends_are_clicked(qtbot: QtBot) -> None:
+    words = [f" w{n}" for n in range(20_000)]
+    text, selection = text_of(qtbot, session_of(words, [" end"]))
+    assert len(text.text) < 21_000
+    for position in (0, 5, 19_990, 19_999):
+        selection.change(request=0, position=position)
+        assert marked_text(text) == words[position]
+    selection.change(request=0, position=10_000)  # left out
+    assert text.marked is None
+    text.pick(text.text.index("…") + 2)
+    assert selection.now.position == 10_000
+
+
+def test_a_prompt_whose_tokens_are_not_told_is_shown_whole(qtbot: QtBot) -> None:
+    text, selection = text_of(qtbot, chunked())
+    selection.change(request=1)
+    assert text.text == " The cat sat there was a"
+    text.pick(2)
+    assert selection.now.position is None
+    text.pick(len(" The cat sat") + 1)
+    assert selection.now.token is not None
+
+
+def test_the_selected_token_of_a_long_text_comes_into_view(qtbot: QtBot) -> None:
+    session = session_of(["Once"], [f" word{n}" for n in range(5000)])
+    text, selection = text_of(qtbot, session)
+    for token in (2500, 10, 4000):
+        selection.change(token=token)
+        cursor = QTextCursor(text.page.document())
+        assert text.marked is not None
+        cursor.setPosition(text.marked[1])
+        assert text.page.viewport().rect().contains(text.page.cursorRect(cursor).center())
+
+
+def test_what_a_search_found_is_marked_where_it_is_in_sight(qtbot: QtBot) -> None:
+    session = session_of(["Once 🙂"], [f" w{n}\n" for n in range(3000)])
+    text, selection = text_of(qtbot, session)
+    found = Found(text)
+    text.follow(found)
+    selection.change(token=0)
+    found.begin(session, TextPattern("w1\n w2"))
+    assert text.found_places == []
+    found.mark(True)
+    at = text.text.index("w1\n w2") + 1  # the smiley is two of Qt's units
+    assert text.found_places == [(at, at + 6)]
+    selection.change(token=2900)
+    assert text.found_places == []
+    found.begin(session, TextPattern("w290"))
+    assert 0 < len(text.found_places) < 10  # of ten, those in sight
+    assert {text.text[first - 1 : end - 1] for first, end in text.found_places} == {"w290"}
+    found.mark(False)
+    assert text.found_places == []
 
 
 @pytest.mark.parametrize(

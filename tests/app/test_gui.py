@@ -13,6 +13,7 @@ from app.panels.registry import PANELS
 from app.window.gui import render
 from engine.errors import InputError, SessionFileError
 from engine.session.writer import SessionWriter
+from tests.engine.importing.made import serving_trace
 from tests.engine.session.synthetic import synthetic_events
 
 
@@ -38,12 +39,20 @@ def test_the_window_is_drawn_at_the_size_asked_for(session_file: Path, tmp_path:
     assert colours_of(image) > 20
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in PANELS])
+@pytest.mark.parametrize("name", [entry.name for entry in PANELS if entry.name != "kernels"])
 def test_each_panel_is_drawn(session_file: Path, tmp_path: Path, name: str) -> None:
     render(str(session_file), str(tmp_path / "p.png"), name, (800, 500), "png")
     image = QImage(str(tmp_path / "p.png"))
     assert (image.width(), image.height()) == (800, 500)
     assert colours_of(image) > 5
+
+
+@pytest.mark.parametrize("panel", [None, "kernels", "timeline"])
+def test_a_trace_is_drawn_from_its_own_file(tmp_path: Path, panel: str | None) -> None:
+    path = serving_trace(4, layers=2).write(tmp_path / "t.pt.trace.json.gz")
+    render(str(path), str(tmp_path / "p.png"), panel, (800, 500), "png")
+    assert colours_of(QImage(str(tmp_path / "p.png"))) > 5
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["p.png", "t.pt.trace.json.gz"]
 
 
 def test_an_svg_is_vectors_and_can_be_read(session_file: Path, tmp_path: Path) -> None:

@@ -64,3 +64,36 @@ def test_enter_and_a_double_click_give_the_row_and_not_its_place(qtbot: QtBot, t
     with qtbot.waitSignal(table.activated_row) as clicked:
         table.doubleClicked.emit(table.currentIndex())
     assert entered.args == clicked.args == [ROWS - 1]
+
+
+def test_rows_that_come_leave_what_is_seen_and_selected(qtbot: QtBot, table: SortedTable) -> None:
+    table.sortByColumn(0, DOWN)
+    table.selectRow(50)
+    table.verticalScrollBar().setValue(40)
+    numbers = np.arange(ROWS + 5, dtype=np.float64)
+    table.update_rows([numbers, -numbers])
+    assert table.cell(0, 0) == str(ROWS + 4)
+    assert table.chosen == ROWS - 1 - 50
+    assert table.verticalScrollBar().value() == 40
+
+
+def test_some_of_the_rows_are_shown_with_the_selected_one_or_the_first_in_sight(table: SortedTable) -> None:
+    numbers = np.arange(ROWS, dtype=np.float64)
+    table.sortByColumn(0, UP)
+    table.selectRow(9_000)
+    some = np.arange(0, ROWS - 2, 3)
+    table.update_rows([numbers, numbers], some)
+    assert (table.rows.rowCount(), table.chosen) == (len(some), 9_000)
+    assert table.viewport().rect().contains(table.visualRect(table.currentIndex()).center())
+    table.update_rows([numbers, numbers], some + 1)
+    assert (table.chosen, table.verticalScrollBar().value()) == (None, 0)
+    assert table.rows.order.tolist() == (some + 1)[: table.rows.rowCount()].tolist()
+
+
+def test_a_row_that_the_program_marks_is_not_one_that_the_user_chose(qtbot: QtBot, table: SortedTable) -> None:
+    with qtbot.assertNotEmitted(table.chosen_row):
+        table.mark_row(700)
+        table.mark_row(None)
+    with qtbot.waitSignal(table.chosen_row) as chosen:
+        table.selectRow(4)
+    assert chosen.args == [4]

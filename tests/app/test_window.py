@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QDialog, QLineEdit, QMessageBox, QPushButton
@@ -13,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.preferences import Preferences
 from app.look import theme
+from app.window.documents import droppable
 from app.window.feed import Feed
 from app.window.main_window import MainWindow
 from engine.client.recordings import Recordings
@@ -22,6 +24,7 @@ from engine.session.file import open_session
 from engine.session.store import Session
 from engine.session.writer import SessionWriter
 from tests.app.conftest import Engines, WindowMaker, loads_sent, switches_sent
+from tests.engine.importing.made import serving_trace
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 
 
@@ -288,6 +291,54 @@ def test_a_session_dropped_on_the_window_is_opened(qtbot: QtBot, window: MainWin
     )
     with qtbot.waitSignal(window.shown.opened):
         window.dropEvent(drop)
+
+
+def test_a_trace_is_imported_and_known_again_when_it_is_opened_once_more(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    path = serving_trace(5, layers=2).write(tmp_path / "run.pt.trace.json.gz")
+    for _ in range(2):
+        with qtbot.waitSignal(window.shown.opened):
+            window.open_path(str(path))
+        assert window.shown.session is not None
+        assert len(window.shown.session.kernels) == 5 * (2 * 10 + 3) + 1
+        (made,) = window.feed.recordings.folder.glob("*.dscope")
+        assert window.shown.path == window.preferences.recent_sessions[0] == str(made)
+        assert made.name.endswith("_run.dscope")
+    assert window.docks["timeline"].panel is not None
+    assert not window.docks["timeline"].panel.is_empty
+
+
+def test_an_import_says_how_far_it_is_and_can_be_given_up(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    path = serving_trace(5, layers=2).write(tmp_path / "run.json")
+    said: list[str] = []
+
+    def watch() -> None:
+        said.append(window.jobs.doing)
+        if "importing" in window.jobs.doing:
+            window.documents.give_up()
+
+    window.jobs.changed.connect(watch)
+    window.open_path(str(path))
+    qtbot.waitUntil(lambda: not window.jobs.busy)
+    window.jobs.changed.disconnect(watch)
+    assert said[0] == "opening run.json"
+    if any(one.startswith("importing run.json, ") for one in said):
+        assert window.shown.session is None
+        assert not list(window.feed.recordings.folder.glob("*.dscope"))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz", "A.PT.TRACE.JSON", "a.pt.trace.json.gz"])
+def test_a_trace_can_be_dropped(name: str) -> None:
+    assert droppable(f"/nowhere/{name}")
+
+
+def test_a_file_that_is_no_trace_is_one_sentence(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text("no trace")
+    with qtbot.waitSignal(window.shown.failed):
+        window.open_path(str(bad))
+    assert error_text(window) == f"{bad} is no profiler's trace: it is not JSON."
 
 
 def test_copying_a_panel_gives_a_picture_and_a_table(qtbot: QtBot, window: MainWindow) -> None:

@@ -22,6 +22,7 @@ SUITES = (
     "ceilings",
     "delays",
     "detail_cost",
+    "find",
     "first_paint",
     "long_session",
     "panel_refresh",

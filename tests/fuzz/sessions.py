@@ -23,7 +23,7 @@ from tests.fuzz.kinds import put_something_else
 
 TABLES: Final = (
     "meta", "configs", "requests", "steps", "tokens", "work", "speculation", "kv_blocks", "attention",
-    "device_samples", "marks", "token_texts", "packs",
+    "device_samples", "marks", "token_texts", "trace_names", "kernels", "ranges", "packs",
 )  # fmt: skip
 JSON_FIELDS: Final = (
     ("meta", "value", "key = 'model_config'"), ("meta", "value", "key = 'model_config'"),

@@ -8,6 +8,7 @@ from app.models.latency import REFERENCE_S
 from engine.figures.improvements import IMPROVEMENTS
 from tests.app.figures import of_servers
 from tests.app.figures.database import Database
+from tests.app.figures.of_slow import slow_of
 from tests.app.figures.of_time import PARTS, READINGS
 from tests.app.figures.sentences import Env
 from tests.app.figures.sql import differs
@@ -31,6 +32,10 @@ PASS: Final = (
     "pass_tokens_per_s", "serial_tokens_per_s", "pass_mbu", "serial_mbu", "pass_mfu", "serial_mfu",
 )  # fmt: skip
 """What is told of a teacher-forced pass."""
+
+
+QUERY: Final = "SELECT id, positions_computed FROM steps ORDER BY id"
+"""What the Query panel is asked."""
 
 
 def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
@@ -70,6 +75,7 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
                 ("step", "id", token.step), ("step", "wall_s", of.wall_s),
                 *(("phase_s", name, of.phases_s[name]) for name in of.phases_s if of.phases_s[name] > 0),
                 *(("positions", name, of.positions[name]) for name in of.positions),
+                *slow_of(database, token.step).rows(),
                 *(("late_s", one.cause, one.seconds) for one in (token.delay.parts if token.delay is not None else ())),
                 *(("alternative_logprob", one.token_id, one.logprob) for one in token.alternatives),
                 *(("alternative_text", one.token_id, one.text) for one in token.alternatives),
@@ -110,6 +116,10 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
             return []  # the weights of a row, which the walk reads where they are painted
         case "kv-memory":
             return _memory(mode, env, step)
+        case "requests":
+            return _requests(env, database, steps)
+        case "query":
+            return _plain(database, QUERY)
         case _:
             raise NotImplementedError(f"Say here what {panel!r} copies as CSV.")
 
@@ -175,6 +185,25 @@ def _improvement(info: Any, key: str, measure: str) -> tuple[Any, ...]:
     if load is not None:
         ran = (load.requests, *load.prompt_tokens, *load.generated, load.most_tokens, load.kv_limit_bytes)
     return (key, measure, *sides, pair.factor, *claim, pair.same_tokens, pair.reason, *ran)
+
+
+def _requests(env: Env, database: Database, steps: tuple[int, int]) -> Rows:
+    """The requests of a range of steps, by their numbers."""
+    found: Rows = []
+    shown = database.rows(
+        "SELECT id, prompt FROM requests WHERE id IN (SELECT request_id FROM work WHERE step_id BETWEEN ? AND ?"
+        " UNION SELECT request_id FROM tokens WHERE step_id BETWEEN ? AND ?) ORDER BY id", *steps, *steps,
+    )  # fmt: skip
+    drafts = env["all"].acceptance_by_request
+    for id, prompt in shown:
+        one = env["all"].requests[id]
+        accepted = drafts[id] if str(id) in set(drafts) else None
+        found.append(
+            (id, prompt, one.finish_reason, one.arrived_s, one.waited_s, one.ttft_s, one.tpot_s, one.latency_s,
+             one.prompt_tokens, len(one.token_ids), one.reused, one.preempted,
+             accepted and accepted.accepted / accepted.drafted, accepted and accepted.length)
+        )  # fmt: skip
+    return found
 
 
 def _slots(env: Env) -> Rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.app.figures import of_delays
+from tests.app.figures import of_delays, of_slow
 from tests.app.figures.of_time import Texts
 
 CLASSES: Final = ("new", "recomputed", "padding", "rejected", "reused")
@@ -245,6 +245,11 @@ ATTENTION: Final[Texts] = {
     ),
 }  # fmt: skip
 
+QUERY: Final[Texts] = {
+    "header": ("{len(steps)|count} rows", "{asked_s|seconds} ●"),
+}
+"""What a query gives is held against the same SQL, in `copied.rows_of`."""
+
 INSPECTOR: Final[Texts] = {
     "header": (*SUBJECT, "{T.probability|percent} ●", "step took {of(T.step).wall_s|seconds} ●"),
     "label": (
@@ -262,6 +267,7 @@ INSPECTOR: Final[Texts] = {
         "The row of “{~}” ({T.position - 1|plain}), which chose it, was not recorded (layer {=LAYER}, mean of the "
         "heads). Step {T.step|count} recorded no attention. {~}",
         *of_delays.IN_INSPECTOR,
+        *of_slow.IN_INSPECTOR,
     ),
     "tip of QToolButton": of_delays.TIP_OF_BUTTON,
     "TokenFlow._paint_chip": ("{weights(T.position - 1)|short}",),

@@ -27,6 +27,7 @@ OTHERS: Final[dict[str, Callable[[Any], str]]] = {
     "kind": kind_name,
     "short": lambda value: f"{units.significant(100 * value, 2)}{units.THIN_SPACE}%",
     "signed": lambda value: f"{'−' if value < 0 else ''}{units.significant(abs(value))}",
+    "delta": lambda value: f"{'−' if value < 0 else '+'}{units.seconds(abs(value))}",
     "number": lambda value: units.NOT_APPLICABLE if value is None else units.significant(value),
     "amount": lambda value: units.count(int(value)) if value == int(value) else units.significant(value),
     "prefixed": lambda value: units.rate(value, "").rstrip(units.THIN_SPACE),
@@ -122,7 +123,9 @@ def _as_counted(value: Any, unit: str) -> tuple[Any, ...]:
     A session keeps phases as float32 µs, and some panels add them as whole ns: between two last digits a sum falls
     either way.
     """
-    return (value, value - 1e-9, value + 1e-9) if unit == "seconds" and isinstance(value, float) else (value,)
+    return (
+        (value, value - 1e-9, value + 1e-9) if unit in ("seconds", "delta") and isinstance(value, float) else (value,)
+    )
 
 
 SAFE: Final = {

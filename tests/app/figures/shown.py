@@ -35,6 +35,7 @@ from app.look.units import THIN_SPACE
 from app.panels.base import Panel
 from app.widgets.marked_lines import draw_marked_lines
 from app.widgets.painted import draw_whole
+from app.widgets.sorted_table import SortedTable
 
 HELPERS: Final = frozenset({draw_whole.__code__, draw_marked_lines.__code__})
 """Functions that paint a text for the method that calls them."""
@@ -42,6 +43,7 @@ LABELS: Final = frozenset({"ThemedLabel.paintEvent", "ElidedLabel.paintEvent"})
 """Labels that paint their own text shortened; the whole of it is read from the label."""
 ROWS: Final = frozenset({"LayerBars._draw_row", "BarList.paint"})
 """Methods whose texts at one height are one line: they are read together, from left to right."""
+TIP: Final = Qt.ItemDataRole.ToolTipRole
 NOTCH: Final = 12
 """Pixels between two places of the pointer, at least."""
 COLUMNS: Final = 48
@@ -117,6 +119,7 @@ def texts_of(panel: Panel, pointed: bool = True) -> list[Text]:
         *_labels(panel),
         *_controls(panel),
         *_cells(panel),
+        *_views(panel),
         *_tree(panel),
         *_tips(panel),
         *_painted(heard),
@@ -164,11 +167,30 @@ def _cells(panel: Panel) -> Iterator[Text]:
             name = _text(table.item(row, 0))
             for column in range(1, table.columnCount()):
                 item = table.item(row, column)
-                if item is None:
+                if item is None or not item.text():
                     continue
                 yield Text(place, f"{name} / {heads[column]}: {item.text()}")
                 if _thin(item.toolTip()) != _thin(item.text()):
                     yield Text(f"tip {type(table).__name__}", item.toolTip())
+
+
+def _views(panel: Panel) -> Iterator[Text]:
+    """Cells of tables that are made as they come into sight; all of them, in sight or not."""
+    for view in panel.findChildren(SortedTable):
+        if not view.isVisibleTo(panel):
+            continue
+        model, place = view.rows, type(view).__name__
+        heads = [str(model.headerData(c, Qt.Orientation.Horizontal)) for c in range(model.columnCount())]
+        for column in range(len(heads)):
+            yield Text(f"tip {place}", _plain(str(model.headerData(column, Qt.Orientation.Horizontal, TIP))))
+        for row in range(model.rowCount()):
+            for column in range(1, len(heads)):
+                if view.isColumnHidden(column):
+                    continue
+                yield Text(f"table {place}", f"{view.cell(row, 0)} / {heads[column]}: {view.cell(row, column)}")
+                tip = _plain(str(model.data(model.index(row, column), TIP)))
+                if _thin(tip) != _thin(view.cell(row, column)):
+                    yield Text(f"tip {place}", tip)
 
 
 def _tree(panel: Panel) -> Iterator[Text]:

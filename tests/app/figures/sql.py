@@ -38,6 +38,7 @@ NOT_HELD: Final = {
     r"totals\.with(out)?_cache": "theory: T(T + 1)/2 over the contexts, in tests/app/models/test_redundancy.py",
     r"memory\.(activations|allocator|rest)": "a formula, or what is left: tests/engine/figures/test_memory.py",
     r"batch\.\d+\.preempted": "a rule over the rows of work, in tests/app/panels/test_batch.py",
+    r"(requests\.\d+|request_times)\.preempted\b.*": "the same rule, in tests/engine/figures/test_request_table.py",
     r"comparison\.(memory|busy)\..*": "tests/engine/figures/test_comparison.py holds them by hand",
     r"comparison\.\w+\.(training\.\d+|inference\.\d+|gap)\.(unit|provenance)": "words",
     r"static_continuous(\.(complete|offset|continuous\.first_request))?": "how the two runs belong together, in "
@@ -234,8 +235,49 @@ class Expected:
         [row] = self.db.rows("SELECT * FROM requests WHERE id = ?", int(request))
         if what in ("prompt_tokens", "finish_reason"):
             return row[what]
-        arrived, until = row["arrived_ns"], row[{"ttft_s": "first_token_ns", "waited_s": "scheduled_ns"}[what]]
+        arrived = row["arrived_ns"]
+        if what == "arrived_s":
+            return arrived / 1e9
+        if what == "reused":
+            found = self.db.rows("SELECT reused FROM work WHERE request_id = ? ORDER BY step_id LIMIT 1", row["id"])
+            return found[0]["reused"] if found else None
+        [emitted] = self.db.rows("SELECT max(emitted_ns), count(*) FROM tokens WHERE request_id = ?", row["id"])
+        if what == "tpot_s":
+            first_s, all_s = (self.of_request(request, name) for name in ("ttft_s", "latency_s"))
+            return (all_s - first_s) / (emitted[1] - 1) if emitted[1] > 1 else None
+        until = {"ttft_s": row["first_token_ns"], "waited_s": row["scheduled_ns"], "latency_s": emitted[0]}[what]
         return None if until is None else (until - arrived - self.paused_ns(arrived, until)) / 1e9
+
+    def requests_of_range(self) -> list[int]:
+        """The requests that the steps computed something for or gave a token; all of a whole session."""
+        if self.whole:
+            return [row["id"] for row in self.db.rows("SELECT id FROM requests")]
+        span = (self.first, self.last)
+        sql = "SELECT {0} FROM {1} WHERE {0} >= 0 AND step_id BETWEEN ? AND ?"
+        return [
+            row[0]
+            for row in self.db.rows(
+                f"{sql.format('request_id', 'work')} UNION {sql.format('request_id', 'tokens')}", *span, *span
+            )
+        ]
+
+    def of_requests(self, name: str, what: str) -> float | None:
+        """A percentile of a figure of whole requests."""
+        drafts = "SELECT {} FROM speculation WHERE request_id = ?"
+        queries = {
+            "tokens": "SELECT count(*) FROM tokens WHERE request_id = ?",
+            "acceptance_rate": drafts.format("sum(accepted) * 1.0 / nullif(sum(proposed), 0)"),
+            "acceptance_length": drafts.format("1 + sum(accepted) * 1.0 / nullif(count(*), 0)"),
+        }
+        query = queries.get(name)
+        each = [
+            self.of_request(str(one), name) if query is None else self.db.one(query, one)
+            for one in self.requests_of_range()
+        ]
+        known = [one for one in each if one is not None]
+        if not known:
+            return None
+        return float(max(known) if what == "most" else np.percentile(known, int(what[1:])))
 
     def of_token(self, index: str, what: str) -> Any:
         row = self.tokens[int(index)]
@@ -365,7 +407,14 @@ class Expected:
             return {"first": first, "last": last, "batching": word}[what]
         return Expected(self.db, first, last, False).value(f"slots.{what}")
 
-    def by_request(self, request: str, what: str) -> int:
+    def by_request(self, request: str, what: str) -> float:
+        if what == "length":
+            return 1 + self.by_request(request, "accepted") / int(
+                self.db.one(
+                    "SELECT count(*) FROM speculation WHERE request_id = ? AND step_id BETWEEN ? AND ?",
+                    int(request), self.first, self.last,
+                )
+            )  # fmt: skip
         column = {"drafted": "proposed", "accepted": "accepted"}[what]
         sql = f"SELECT coalesce(sum({column}), 0) FROM speculation WHERE request_id = ? AND step_id BETWEEN ? AND ?"
         return int(self.db.one(sql, int(request), self.first, self.last))
@@ -553,7 +602,9 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"latency\.outliers": Expected.outliers,
     r"latency\.between_tokens\.mean_s": lambda of: float(gaps.mean()) if len(gaps := of.gaps_s()) else None,
     r"itl_s\.p(\d+)": lambda of, p: float(np.percentile(gaps, int(p))) if len(gaps := of.gaps_s()) else None,
-    r"requests\.(\d+)\.(ttft_s|waited_s|prompt_tokens|finish_reason)": Expected.of_request,
+    r"requests\.(\d+)\.(\w+_s|prompt_tokens|finish_reason|reused)": Expected.of_request,
+    r"request_times\.requests": lambda of: len(of.requests_of_range()),
+    r"request_times\.(\w+)\.(p\d+|most)": Expected.of_requests,
     r"detail\.emitted\.(\d+)\.alternatives\.(\d+)\.(\w+)": Expected.alternative,
     r"detail\.emitted\.(\d+)\.(\w+)": Expected.of_token,
     r"detail\.work\.(\d+)\.(\w+)": Expected.of_work,
@@ -569,7 +620,7 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"kv_end\.blocks\.(blocks|block_size)": Expected.block_shape,
     r"memory\.total": Expected.memory_total,
     r"batch\.(\d+)\.(\w+)": Expected.batch_part,
-    r"acceptance_by_request\.(\d+)\.(drafted|accepted)": Expected.by_request,
+    r"acceptance_by_request\.(\d+)\.(drafted|accepted|length)": Expected.by_request,
     r"devices\.readings\.(\w+)\.(\w+)\.(last|mean|most)": Expected.reading,
     r"server\.(\w+)\.(last|mean|most)": Expected.of_server,
     r"devices\.ceilings\.levels\.(\d+)\.(\w+)": lambda of, index, name: of.levels[int(index)][name],

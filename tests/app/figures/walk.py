@@ -18,13 +18,15 @@ from app.models.latency import REFERENCE_S
 from app.panels.base import EngineControl, Panel, PanelContext
 from app.panels.kv_memory import PAGES, KvMemoryPanel
 from app.panels.latency import LatencyPanel
+from app.panels.query import QueryPanel
 from app.panels.registry import PANELS, entry
 from app.panels.utilisation import UtilisationPanel
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
-from tests.app.figures import of_servers, of_time, of_work
-from tests.app.figures.copied import differences, rows_of
+from tests.app.figures import of_requests, of_servers, of_session, of_time, of_work
+from tests.app.figures.copied import QUERY, differences, rows_of
 from tests.app.figures.database import Database
+from tests.app.figures.of_slow import slow_of
 from tests.app.figures.recorded import Recorded
 from tests.app.figures.sentences import Env, Sentence, Wrong, explain, has_figure, sentences, written
 from tests.app.figures.shown import Text, texts_of
@@ -36,6 +38,9 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
     "kv-memory": of_work.KV_MEMORY, "attention": of_work.ATTENTION, "latency": of_time.LATENCY,
     "utilisation": of_time.UTILISATION, "roofline": of_time.ROOFLINE, "summary": of_time.SUMMARY,
     "batch": of_work.BATCH, "parallel": of_time.PARALLEL, "before-after": of_time.BEFORE_AFTER,
+    "session": of_session.SESSION,
+    "requests": of_requests.REQUESTS,
+    "query": of_work.QUERY,
 }  # fmt: skip
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",
@@ -49,10 +54,12 @@ PANELS_OF: Final = {
     "batched": ("kv-memory",),
     "measured": ("before-after", "batch", "timeline"),
     "both": ("batch", "before-after", "summary"),
-    "served": ("redundancy", "kv-memory", "batch", "utilisation", "summary"),
+    "served": ("redundancy", "kv-memory", "batch", "utilisation", "summary", "requests"),
     "gpu": ("timeline", "latency", "utilisation", "kv-memory", "roofline", "summary", "parallel"),
 }
 """Panels that show something of these sessions that they do not show of the others."""
+OF_TRACES: Final = frozenset({"kernels"})
+"""Panels that show something of imported traces alone, which have no token: their own tests hold their figures."""
 OF_A_TOKEN: Final = frozenset({"attention", "inspector"})
 """Panels that say something else to the pointer with every token."""
 RANGES: Final = ("all", "selected")
@@ -157,7 +164,11 @@ class Walk:
         """What of “Copy as CSV” is not as told."""
         now = panel.context.selection.now
         steps = now.steps if now.steps is not None else (0, self.last)
-        expected = rows_of(name, mode, self._env(panel, now), self.database, steps)
+        expected = (
+            of_session.copied(self.database, self.recorded.path)
+            if name == "session"
+            else rows_of(name, mode, self._env(panel, now), self.database, steps)
+        )
         shown = panel.rows()[1] if name != "attention" else []
         self.book.copied[name] = self.book.copied.get(name, 0) + len(shown)
         return [Wrong("copied as CSV", one, ()) for one in differences(shown, expected)]
@@ -172,7 +183,9 @@ class Walk:
         step = now.step if now.step is not None else shown
         row = now.token if now.token is not None else len(self.session.tokens) - 1
         token = every.detail.emitted[row]
+        outcome = panel.run.outcome if isinstance(panel, QueryPanel) else None
         env: Env = {
+            "asked_s": getattr(outcome, "seconds", None),
             "info": info(now.steps), "all": info(None), "every": every, "at": lambda one: info((one, one)),
             "of": lambda one: info((one, one)).detail.last, "span": lambda *one: info(one),
             "begin": now.steps[0] if now.steps is not None else 0,
@@ -185,6 +198,8 @@ class Walk:
             if panel.name == "inspector" and token.delay is not None
             else info(now.steps).delays.most_delayed
         )
+        if panel.name == "inspector":
+            env["SLOW"] = slow_of(self.database, token.step)
         env["of_late"] = partial(_parts, list(shown_late))
         env["shared"] = lambda one: sum(
             work.end - work.first for work in info((token.step, token.step)).detail.work if work.request == one
@@ -200,6 +215,11 @@ class Walk:
             "class_at": lambda *place: _class_at(info, *place), "readings": partial(self._readings, now.steps),
             "layer_times": lambda one: _layer_times(info((one, one))),
         }  # fmt: skip
+        if panel.name == "session":
+            path = self.recorded.path
+            env["session_header"] = of_session.header(self.database)
+            env["session_facts"] = of_session.cells(self.database, path)
+            env["session_tips"] = of_session.tips(self.database, path)
         env["of_server"] = partial(of_servers.readings, self.database)
         env["kv_peak"] = info((env["peak"].step, env["peak"].step)).kv_end
         parts = {"weights", "kv", "draft", "activations"} & set(env["peak"])  # a model alone has no draft
@@ -333,6 +353,12 @@ def _modes(panel: Panel) -> Iterator[str]:
             panel.late_button.setChecked(False)
         case UtilisationPanel():
             yield ""
+        case QueryPanel():
+            panel.edit.setPlainText(QUERY)
+            for page in ("table", "plot"):
+                panel.run_query()
+                panel.show_page(page)
+                yield f" ({page})"
         case _:
             yield ""
 
@@ -483,5 +509,5 @@ def _recorded_maps(every: Told) -> str:
 
 
 def every_panel() -> list[str]:
-    """Names of all panels."""
-    return [one.name for one in PANELS]
+    """Names of all panels but OF_TRACES."""
+    return [one.name for one in PANELS if one.name not in OF_TRACES]

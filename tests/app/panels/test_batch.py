@@ -19,7 +19,8 @@ from app.widgets.pixels import argb
 from engine.client.suite import Suite
 from engine.client.suites import batch_runs
 from engine.figures.json_figures import json_figures
-from engine.figures.slot_runs import IDLE, PADDING, Preemption, SlotRuns
+from engine.figures.preemptions import Preemption
+from engine.figures.slot_runs import IDLE, PADDING, SlotRuns
 from engine.figures.slots import BatchPart, batch_parts, slot_figures
 from engine.session import schema
 from engine.session.store import Session

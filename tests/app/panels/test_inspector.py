@@ -17,6 +17,7 @@ from engine.session.schema import PHASES
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.app.panels.sessions import MS, busy_run
+from tests.engine.figures.test_why_slow import session_of, step, usual
 from tests.engine.session.synthetic import PROMPT, synthetic_session
 
 
@@ -223,3 +224,34 @@ def test_in_a_low_panel_the_bars_stand_beside_the_facts(qtbot: QtBot) -> None:
     assert bars.top() <= facts.top()
     facts, bars = places(500, 150)  # no room beside them
     assert bars.top() > facts.bottom()
+
+
+def test_the_step_is_compared_with_others_of_its_kind(qtbot: QtBot) -> None:
+    steps = usual()
+    steps[20] = step(20, 20 * 6 * MS, {"attention": 9.9, "ffn": 2.0, "norm": 0.4, "sample": 0.2})
+    session = session_of(steps)
+    session.apply([schema.RequestArrived(0, "x", [1], ["x"], "{}", 0)])
+    session.apply([
+        schema.Token(n, 0, n, n + 1, 5, "a", -0.5, 1.0, "target", steps[n].end_ns, b"") for n in range(40) if n != 7
+    ])  # fmt: skip
+    panel = inspector(qtbot, session, 19)
+    assert session.tokens["step_id"][19] == 20
+    assert "× the median of 39 other decode steps of one request" in panel.fact_labels["slow"].text()
+    assert ("compared", "steps", 39) in panel.rows()[1]
+    panel.context.selection.change(token=3)
+    assert panel.fact_labels["slow"].text().startswith("about as long as the median of 39 other decode steps")
+    session.apply([schema.Work(7, 0, 0, 7, 7, 8, 0, 0)])
+    panel.context.selection.change(step=7, request=0, token=None)
+    assert panel.is_empty
+    assert "Step 7 took 4.60" in panel.empty_text()
+
+
+def test_in_a_low_panel_the_comparison_is_in_sight(qtbot: QtBot) -> None:
+    panel = inspector(qtbot, synthetic_session(64), 40, 920)
+    panel.resize(920, 140)
+    panel.show()
+    qtbot.waitExposed(panel)
+    label = panel.fact_labels["slow"]
+    bottom = label.mapTo(panel, label.rect().bottomLeft()).y()
+    assert label.text()
+    assert 0 < bottom <= 140

@@ -1,4 +1,4 @@
-"""How Roofline, Summary and Before and after look, in dark and in light."""
+"""How Roofline, Summary, Before and after, Requests and Kernels look, in dark and in light."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from app.core.selection import Selection
 from app.look import theme
 from app.panels.base import Panel, PanelContext
 from app.panels.before_after import BeforeAfterPanel
+from app.panels.kernels import KernelsPanel
+from app.panels.query import QueryPanel
+from app.panels.requests import RequestsPanel
 from app.panels.roofline import RooflinePanel
 from app.panels.summary import SummaryPanel
+from engine.session.asking import Answered, Cut
 from engine.session.store import Session
 from tests.app.panels.acting import shown
+from tests.app.panels.sessions import busy_run
 from tests.app.panels.test_before_after import MeasuringControl, measured
 from tests.app.pictures import check_panel
 from tests.engine.figures.test_comparison import taught
+from tests.engine.importing.made import serving_trace, session_of
 from tests.engine.session.synthetic import synthetic_session
 
 
@@ -36,11 +42,27 @@ def before_after() -> Panel:
     return panel
 
 
+def query() -> Panel:
+    """With an answer that did not come from a file, so that nothing of it depends on the hour."""
+    panel = QueryPanel(PanelContext(Selection(), MeasuringControl()))
+    panel.resize(1100, 360)
+    panel.run.outcome = Answered(
+        ["id", "ms", "kind", "phases"],
+        [(n, 1.5 + (n * 7 % 5) / 4, "decode" if n else "prefill", Cut(4096, bytes(range(64)))) for n in range(12)],
+        id_of="steps",
+    )
+    panel.run.changed.emit()
+    return panel
+
+
 PANELS: dict[str, Callable[[], Panel]] = {
     "roofline": lambda: shown(RooflinePanel, synthetic_session(60), 1200, 560),
     "roofline-gpu": lambda: shown(RooflinePanel, on_a_gpu(), 800, 600),
     "summary": lambda: shown(SummaryPanel, taught(), 1100, 400),
     "before-after": before_after,
+    "requests": lambda: shown(RequestsPanel, busy_run().session, 1300, 260),
+    "kernels": lambda: shown(KernelsPanel, session_of(serving_trace(12, layers=3, prefill_every=5)), 900, 400),
+    "query": query,
 }
 
 

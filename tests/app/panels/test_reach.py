@@ -1,4 +1,4 @@
-"""Every control of the memory, attention and latency panels can be named, explained and reached by keyboard."""
+"""Every control of the memory, attention, latency and query panels can be named, explained and reached by keyboard."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from app.panels.attention import AttentionPanel
 from app.panels.base import Panel
 from app.panels.kv_memory import PAGES, KvMemoryPanel
 from app.panels.latency import LatencyPanel
+from app.panels.query import QueryPanel
 from tests.app.panels.acting import shown
 from tests.app.panels.test_attention_heads import heads_session
 
@@ -31,7 +32,7 @@ def controls(panel: QWidget) -> list[QWidget]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("kind", [KvMemoryPanel, AttentionPanel, LatencyPanel])
+@pytest.mark.parametrize("kind", [KvMemoryPanel, AttentionPanel, LatencyPanel, QueryPanel])
 def test_controls_have_names_and_tool_tips(qtbot: QtBot, kind: type[Panel], page: str) -> None:
     panel = shown(kind, heads_session(), 1300, 800)
     qtbot.addWidget(panel)

@@ -23,6 +23,7 @@ from app.widgets.lane_chart import Lane
 from engine.serving import attached
 from engine.session import serving
 from engine.session.schema import MetricSample, SessionStarted
+from engine.session.serving import NO_STEPS_TRACED, NOT_TRACED
 from engine.session.store import Session
 from tests.app.figures.shown import texts_of
 from tests.app.panels.acting import RecordingControl, shown
@@ -35,7 +36,8 @@ ADVICE = ("record it anew", "record anew", "run the prompt again", "tick “", "
 
 
 def test_the_reasons_that_are_translated_are_those_that_sessions_give() -> None:
-    assert set(REASONS) == {attached.BY_NO_SERVER, attached.WITH_RECORDER, attached.ON_ASKING}
+    of_servers = {attached.BY_NO_SERVER, attached.WITH_RECORDER, attached.ON_ASKING}
+    assert set(REASONS) == of_servers | {NOT_TRACED, NO_STEPS_TRACED}
     assert serving.NOT_TOLD == attached.BY_NO_SERVER
 
 

@@ -196,3 +196,25 @@ def test_what_is_not_finite_is_no_word_that_json_lacks(tmp_path: Path) -> None:
     trace = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     read = [event["args"] for event in trace["traceEvents"] if event["name"] == "gpu: power_watts"]
     assert read == [{"power_watts": 5.0}]
+
+
+def test_the_wall_time_of_zero_stands_before_the_events_as_in_traces_of_pytorch(
+    session: Session, tmp_path: Path
+) -> None:
+    for steps in (None, (20, 30)):
+        write_chrome(session, tmp_path / "run.json", steps)
+        text = (tmp_path / "run.json").read_text()
+        written = json.loads(text)
+        assert written["baseTimeNanoseconds"] == int(session.meta["epoch_ns"])
+        assert text.index('"baseTimeNanoseconds"') < text.index('"traceEvents"')
+        (step,) = (event for event in written["traceEvents"] if event["name"] == "step 25")
+        at_ns = written["baseTimeNanoseconds"] + round(step["ts"] * 1000)
+        assert at_ns == int(session.meta["epoch_ns"]) + int(session.steps["start_ns"][25])
+
+
+@pytest.mark.parametrize("told", ["", "0", "-5", "soon", "9" * 19, "9" * 40, "\u0661"])
+def test_a_session_that_does_not_tell_its_wall_time_gives_a_trace_without_one(tmp_path: Path, told: str) -> None:
+    session = synthetic_session(3)
+    session.meta = {**session.meta, "epoch_ns": told}
+    write_chrome(session, tmp_path / "run.json")
+    assert "baseTimeNanoseconds" not in json.loads((tmp_path / "run.json").read_text())

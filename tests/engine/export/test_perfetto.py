@@ -124,3 +124,20 @@ def test_only_the_first_packet_clears_what_was_interned(trace: Trace) -> None:
 def test_where_it_cannot_be_written_it_says_so(session: Session, tmp_path: Path) -> None:
     with pytest.raises(SessionFileError, match="cannot be written"):
         write_perfetto(session, tmp_path / "no" / "t.pftrace")
+
+
+def test_the_first_packet_says_what_wall_time_zero_is(session: Session, trace: Trace) -> None:
+    first, *others = trace.packets
+    assert {clock.clock_id: clock.timestamp for clock in first.clock_snapshot.clocks} == {
+        pb.BUILTIN_CLOCK_BOOTTIME: 0, pb.BUILTIN_CLOCK_REALTIME: int(session.meta["epoch_ns"]),
+    }  # fmt: skip
+    assert not any(packet.HasField("clock_snapshot") or packet.timestamp_clock_id for packet in others)
+
+
+def test_without_a_known_wall_time_there_is_no_snapshot(tmp_path: Path) -> None:
+    session = synthetic_session(3)
+    session.meta = {name: value for name, value in session.meta.items() if name != "epoch_ns"}
+    write_perfetto(session, tmp_path / "run.pftrace")
+    packets = Trace(tmp_path / "run.pftrace").packets
+    assert packets
+    assert not any(packet.HasField("clock_snapshot") for packet in packets)

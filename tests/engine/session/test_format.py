@@ -23,7 +23,7 @@ from engine.session.tables import FIELDS, PACKED_TABLES, declared
 
 VERSION_1: Final = (Path(__file__).parent / "version_1.sql").read_text().rstrip("\n").split("\n\n")
 """Every statement in the schema of a closed file of version 1."""
-YOUNGER: Final = ("metric_samples", "token_texts")
+YOUNGER: Final = ("metric_samples", "token_texts", "trace_names", "kernels", "ranges")
 """The tables that were added since."""
 PACKS: Final = "6f56869f014ebdfa14e2fffb51d8ac0ff195e93ec9a3a948f31673e491fab43f"
 """The digest of the packs of `events()` in such a file."""
@@ -57,6 +57,14 @@ def events() -> list[schema.AnyEvent]:
             schema.Speculation(i, 0, 2 + i % 5, i % 3),
             schema.DeviceSample(i * 10, f"cuda:{i % 2}", "power_watts", i / 4),
             schema.MetricSample(i * 10, "metrics", "vllm:num_requests_running", '{"engine":"0"}', i % 9),
+            *([schema.TraceName(i, f"name {i}")] if i < 5 else []),
+            schema.Kernel(
+                i, i, i, i % 5, ("kernel", "memcpy")[i % 2], ("ffn", "attention")[i % 2], 0, i % 3, start_ns,
+                start_ns + 40 + i % 7, i, i * 8 if i % 2 else -1, f"{i % 9},1,1", "128,1,1", "told",
+            ),
+            schema.Range(
+                i, i, i - 1, i % 5, 4, ("op", "runtime")[i % 2], "norm", min(i, 1), start_ns, start_ns + 60, 20, "told"
+            ),
         ]  # type: ignore[arg-type] # fmt: skip
     return found
 
