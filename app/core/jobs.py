@@ -111,8 +111,9 @@ class Jobs(QObject):
             self.changed.emit()
 
     def reads(self, session: Session) -> bool:
-        """Whether any job reads this session's file."""
-        return any(job.reads is session for job in self._jobs)
+        """Whether any job reads this session's file, also for a part of it that is replayed."""
+        source = session.source
+        return any(one is session or (source is not None and one.source is source) for one in self.sessions())
 
     def sessions(self) -> list[Session]:
         """The sessions that jobs read."""

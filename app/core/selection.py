@@ -66,6 +66,21 @@ class Selected:
         return replace(self, looks=tuple(sorted({**dict(self.looks), name: look}.items())))
 
 
+def within(selected: Selected, session: Session) -> Selected:
+    """The selection without what lies after the end of a session."""
+    steps, tokens = len(session.steps), len(session.tokens)
+    range_ = selected.steps
+    known = selected.request is None or selected.request in session.requests
+    return replace(
+        selected,
+        steps=None if range_ is None or range_[0] >= steps else (range_[0], min(range_[1], steps - 1)),
+        step=None if selected.step is None or selected.step >= steps else selected.step,
+        token=None if selected.token is None or selected.token >= tokens else selected.token,
+        request=selected.request if known else None,
+        position=selected.position if known else None,
+    )
+
+
 class Selection(QObject):
     """Holds one `Selected` value, with back and forward; `changed` carries the new value."""
 
@@ -127,6 +142,11 @@ class Selection(QObject):
         self._session = session
         self._gesture = ("", 0.0)
         self._set(Selected(all_heads=self._now.all_heads))
+
+    def take_over(self, session: Session, before: Selected) -> None:
+        """Select in a session what was selected in another part of the same recording, as far as it is there."""
+        self._session = session
+        self._set(within(before, session))
 
     def back(self) -> None:
         if self._past:

@@ -25,7 +25,8 @@ READ_BYTES: Final = 8 * 2**20
 MOST_READ_ROWS: Final = 4096
 """Most rows of one map in one reading."""
 REREAD_GROWTH: Final = 1.1
-"""A map that was read to its end is read again when the number of steps has grown by this factor."""
+"""A map of a run that was read to its end is read again when the number of steps has grown by this factor; one of a
+replay whenever there are more steps, as nothing else needs the file."""
 NO_ROW: Final = np.empty(0, np.float32)
 
 
@@ -128,7 +129,8 @@ class AttentionRows:
         if rows:
             return rows
         end, steps = self._ends.get(key, (0, -1))
-        if index >= end and len(self.session.steps) <= steps * REREAD_GROWTH:
+        growth = 1.0 if self.session.is_part else REREAD_GROWTH
+        if index >= end and len(self.session.steps) <= steps * growth:
             return []
         self._missing[key] = index
         return None

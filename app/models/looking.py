@@ -43,6 +43,7 @@ class Looker:
         """Show the view that Back or Forward led to; returns whether it differs from the present one."""
         look = selected.look(self._name)
         if look is None or look == self._known:
+            self._known = look
             return False
         self._known = look
         if look.same(self._now()):

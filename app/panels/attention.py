@@ -60,6 +60,8 @@ class AttentionPanel(Panel):
         """Whether layer and head are settled, by the user or by the first recorded map that the panel found."""
         self._flow_shown: RequestText | None = None
         self._split_is_mine = True
+        self._row_height = 0
+        """The height that the words about the row had when the panel was shared out; it is shared out anew for more."""
         self._maps: HeadMaps | None = None
         self._cache = RowCache()
         self._map_reading, self._heads_reading, self._row_reading = self.reading(), self.reading(), self.reading()
@@ -163,6 +165,7 @@ class AttentionPanel(Panel):
         self._chosen = False
         self._maps = None
         self._cache = RowCache()
+        self._row_height = 0
         self._rest.stop()
         self.heads.show_maps(None, set(), False, 1.0)
         self._fill_pickers()
@@ -189,6 +192,8 @@ class AttentionPanel(Panel):
         self._draw_row()
         self._draw_heads()
         self._say_what_is_missing()
+        if self.row_label.heightForWidth(self.splitter.width()) > self._row_height:
+            self._share_out()
 
     def select(self, selected: Selected) -> None:
         if self.session is None:
@@ -440,7 +445,8 @@ class AttentionPanel(Panel):
         if self._split_is_mine:
             least = (2 if self.height() >= LOW else 1) * self.flow.compact_height
             lines = min(max(self.height() // 5, least), 4 * self.flow.line_height)
-            text = lines + self.row_label.heightForWidth(self.splitter.width()) + 4 * GRID
+            self._row_height = self.row_label.heightForWidth(self.splitter.width())
+            text = lines + self._row_height + 4 * GRID
             self._below.setMinimumHeight(0 if self.heads.isHidden() else text)
             self.splitter.setSizes([max(1, self.splitter.height() - text), text])
 

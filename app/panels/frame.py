@@ -265,6 +265,8 @@ class PanelDock(QDockWidget):
         activity = self._context.activity
         if activity is not None and activity.text and not self._has_steps:
             self._empty.say(activity.text, offers_run=False, share=activity.share)
+        elif self._session is not None and self._session.is_part and not self._has_steps and not panel.untold_text():
+            self._empty.say(self.tr("At this moment of the replay nothing of this had happened yet."), offers_run=False)
         elif self._waits_for_its_turn and self._session is not None and not panel.untold_text():
             words = self.tr("Running: it appears here in a moment.")
             self._empty.say(words if self._runs else self.tr("It appears here in a moment."), offers_run=False)

@@ -20,8 +20,10 @@ class Placed(NamedTuple):
 
 def arrange(grid: QGridLayout, placed: Iterable[Placed], rows: Sequence[int], columns: Sequence[int]) -> None:
     """Put these widgets, and no others, into a grid; `rows` and `columns` are stretch factors (0 where missing)."""
-    for index in reversed(range(grid.count())):
-        grid.takeAt(index)
+    items = [grid.itemAt(index) for index in range(grid.count())]
+    for widget in [item.widget() for item in items if item is not None]:
+        if widget is not None:
+            grid.removeWidget(widget)  # `takeAt` leaves an item alive, and the widget's new one then keeps old sizes
     for one in placed:
         grid.addWidget(one.widget, one.row, one.column, one.rows, one.columns)
     for row in range(max(grid.rowCount(), len(rows))):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QVBoxLayout, QWidget
 
 from app.core.activity import Activity
 from app.core.drawing_share import SHARE, DrawingShare
@@ -34,6 +34,7 @@ from app.window.exports import Exports
 from app.window.feed import Feed
 from app.window.find_control import FindControl
 from app.window.help import show_about, show_keys, show_palette, show_panel_help
+from app.window.keep_control import KeepControl
 from app.window.keyboard import Keyboard
 from app.window.mark_control import MarkControl
 from app.window.menus import Menus
@@ -43,6 +44,7 @@ from app.window.panels_ahead import PanelsAhead
 from app.window.recordings_browser import RecordingsBrowser
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
+from app.window.replay_control import ReplayControl
 from app.window.request_list_control import RequestListControl
 from app.window.room_note import RoomNote
 from app.window.run_control import RunControl
@@ -111,6 +113,7 @@ class MainWindow(QMainWindow):
         self.status = StatusBar()
         self.setStatusBar(self.status)
         self.status_control = StatusControl(self, self.status, self.shown, self.control, self.server, feed, self.jobs)
+        self.replay = ReplayControl(self.shown, self.control, self.menus, self.jobs, self.strip, parent=self)
         self._build_side()
         activity = Activity(self)
         self.finding = FindControl(self, self.shown, self.selection, self.jobs, self.run_panel.text)
@@ -167,13 +170,20 @@ class MainWindow(QMainWindow):
         self._strip_bar.setObjectName("step-strip-bar")
         self._strip_bar.setMovable(False)
         self._strip_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self._strip_bar.addWidget(self.strip)
+        above = QWidget()
+        column = QVBoxLayout(above)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.strip)
+        column.addWidget(self.replay.bar)
+        self._strip_bar.addWidget(above)
         self.addToolBar(self._strip_bar)
         self._side_width = SideWidth(self, self.side, WIDTH)
         for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
     def _build_recordings(self) -> tuple[RecordingsControl, RecordingsBrowser]:
+        self.keeping = KeepControl(self.shown, self.feed.recordings, self.jobs, self)
         kept = RecordingsControl(self, self.feed.recordings, self.preferences, self.jobs, self.shown.files)
         self.addToolBarBreak()
         self.addToolBar(kept.note)
@@ -199,27 +209,25 @@ class MainWindow(QMainWindow):
         self.menus.chosen.connect(self.choices.choose)
         self.menus.panel_wanted.connect(self.panels.bring_up)
         shown.changed.connect(self._on_shown)
+        shown.part_changed.connect(self._on_part)
+        self.replay.moved.connect(self.follow_news)
         shown.recorded.connect(lambda _: self.kept.look())
         shown.recorded.connect(lambda _: self.docks["session"].look_again())  # its file has its size now
         shown.saved.connect(lambda _, copy: self.kept.remember_saved(Path(copy)))
         self.edits.changed.connect(self._show_history)
+        self.edits.edited.connect(self.replay.take_edits)
         self.edits.edited.connect(self.follow_news)
         self.edits.edited.connect(self.status_control.show_file)
         self.browser.changed.connect(self.start.look_again)
-        for failed in (shown.failed, control.failed, self.edits.failed, self.documents.failed, self.exports.failed):
-            failed.connect(self.show_error)
+        for part in (shown, control, self.edits, self.documents, self.exports, self.keeping):
+            part.failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
         self.comparing.read.connect(self.documents.remember)
-        for said in (
-            control.said,
-            self.marks.said,
-            self.take_over.said,
-            self.documents.said,
-            self.exports.said,
-            self.comparing.said,
-            self.kept.said,
-        ):
-            said.connect(self.status_control.say)
+        self.keeping.kept.connect(self.documents.remember)
+        for speaker in (
+            control, self.marks, self.take_over, self.documents, self.exports, self.comparing, self.keeping, self.kept
+        ):  # fmt: skip
+            speaker.said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
         control.said.connect(self.follow_news)  # the measured ceilings are in the session
@@ -241,6 +249,7 @@ class MainWindow(QMainWindow):
             "open": self.documents.ask_open,
             "recordings": self.browser.show,
             "save": self.documents.ask_save,
+            "keep": self.keeping.keep,
             "compare": self.comparing.ask,
             "model_folder": self.run_panel.model.choose_folder,
             "requests": self.run_panel.choose_requests,
@@ -267,6 +276,7 @@ class MainWindow(QMainWindow):
             "remove_mark": self.marks.remove,
             "previous_mark": partial(self.marks.walk, -1),
             "next_mark": partial(self.marks.walk, 1),
+            **self.replay.slots,
             "take_over": self.take_over.take_over,
             "measure_ceilings": self.control.measure_ceilings,
             "find": self.finding.ask,
@@ -310,28 +320,47 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_shown(self) -> None:
         session, is_live = self.shown.session, self.shown.is_live
-        self.selection.reset(session)
-        self.strip.show_session(session)
-        self.run_panel.show_session(session)
+        self._show_session(self._is_long)
         self.run_panel.show_beside(session is not None and not is_live)
         self.menus.actions["take_over"].setEnabled(session is not None)
-        self.panels.show_session(session, self._is_long)
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
         for name in ("compare", "find", "find_next", "find_previous"):
             self.menus.actions[name].setEnabled(session is not None)
-        self._parts.forget()
         self.start.follow()
         self.follow_news()
         self.kept.tell_what_is_shown()
+
+    @Slot()
+    def _on_part(self) -> None:
+        """A replay went back, or is over: the same recording is shown, and what is selected and zoomed to stays."""
+        before, session = self.selection.now, self.shown.session
+        self._show_session(in_turn=False)  # what was drawn before stays until there is more
+        if session is not None:
+            self.selection.take_over(session, before)
+        self.follow_news()
+
+    def _show_session(self, in_turn: bool) -> None:
+        """Show what is shown now in all parts of the window, in panels when they are drawn next or at once."""
+        session = self.shown.session
+        self.selection.reset(session)
+        self.strip.show_session(session)
+        self.run_panel.show_session(session)
+        self.panels.show_session(session, in_turn)
+        self._parts.forget()
 
     @Slot()
     def follow_news(self) -> None:
         """Draw the shown session: a run as it grows, a recorded session once."""
         # A new session is shown before the engine says that it runs: `draw_all` would draw every empty panel.
         runs = self.shown.is_live and (self.control.active or self.feed.now.active)
-        self.refresher.follow(runs, in_turn=self._is_long)
-        if self.control.state == "paused":
+        self.refresher.follow(runs or self.replay.moves, in_turn=self._is_long)
+        if self._nothing_computes:
             self.refresher.catch_up()
+
+    @property
+    def _nothing_computes(self) -> bool:
+        """Whether drawing takes no time from what is shown: a run that is paused, or a replay."""
+        return self.control.state == "paused" or (self.replay.on and not self.control.active)
 
     @property
     def _is_long(self) -> bool:
@@ -340,7 +369,7 @@ class MainWindow(QMainWindow):
         return session is not None and len(session.steps) + len(session.tokens) > LONG
 
     def _drawing_share(self) -> float:
-        if self.control.state == "paused":
+        if self._nothing_computes:
             return 1.0
         session = self.shown.session
         return SHARE if session is None else self._share.of(session.meta)
@@ -356,6 +385,7 @@ class MainWindow(QMainWindow):
         self.kept.note.restyle()
         self.status_control.show_state()
         self.strip.refresh()
+        self.replay.bar.restyle()
         self.panels.restyle()
         self.comparing.restyle()
         self.browser.restyle()
@@ -463,6 +493,7 @@ class MainWindow(QMainWindow):
         self.preferences.geometry = self.saveGeometry()
         self.panels.keep(self.preferences)
         self.preferences.sync()
+        self.replay.end()
         self.refresher.follow(False)
         self._closing = True
         self.feed.close()

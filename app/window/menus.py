@@ -21,7 +21,7 @@ Standard = QKeySequence.StandardKey
 
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
-        "open", "recent", "recordings", "save", "compare", "kept", "-", "model_folder", "requests", "-",
+        "open", "recent", "recordings", "save", "keep", "compare", "kept", "-", "model_folder", "requests", "-",
         "attach", "attach_again", "detach", "-",
         "export_report", "export_csv", "export_parquet", "export_trace", "-",
         "export", "export_panel", "copy_picture", "copy_csv", "-", "quit",
@@ -29,7 +29,11 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "edit": (
         "undo", "redo", "-", "mark", "rename_mark", "remove_mark", "-", "previous_mark", "next_mark",
     ),
-    "run": ("run", "run_prompt", "step", "stop", "-", "take_over", "-", "measure_ceilings"),
+    "run": (
+        "run", "run_prompt", "step", "stop", "-", "take_over", "-",
+        "replay", "replay_play", "replay_previous", "replay_next", "replay_begin", "replay_end", "-",
+        "measure_ceilings",
+    ),
     "scenarios": (),
     "selection": (
         "find", "find_next", "find_previous", "-", "clear", "-", "back", "forward", "-",
@@ -46,6 +50,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
 KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "open": (Standard.Open,),
     "save": (Standard.Save,),
+    "keep": ("Ctrl+Shift+K",),
     "recordings": ("Ctrl+Shift+R",),
     "compare": ("Ctrl+Shift+D",),
     "model_folder": ("Ctrl+Shift+O",),
@@ -62,6 +67,7 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "run_prompt": ("Ctrl+Return",),
     "step": ("F10", "."),
     "mark": ("M",),
+    "replay": ("Ctrl+R",),
     "find": (Standard.Find,),
     "find_next": ("F3", "Ctrl+G"),
     "find_previous": ("Shift+F3", "Ctrl+Shift+G"),
@@ -83,6 +89,14 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "keys": ("?",),
     "panel_help": ("F1",),
 }
+REPLAY_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "replay_play": ("Space",),
+    "replay_next": ("F10", "."),
+    "replay_previous": (",",),
+    "replay_begin": ("Home",),
+    "replay_end": ("End",),
+}
+"""The keys while a recording is replayed; those of a run that are among them belong to the run otherwise."""
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "theme": ("system", "dark", "light"),
     "language": ("system", "en", "zh_CN"),
@@ -108,6 +122,7 @@ class Menus(QObject):
         self.panels: dict[str, QAction] = {}
         self._tells = Tells()
         self._state, self._blocked, self._queued = "starting", "", False
+        self._replays = False
         bar = window.menuBar()
         for menu_name, entries in LAYOUT.items():
             menu = self.menus[menu_name] = bar.addMenu("")
@@ -185,6 +200,29 @@ class Menus(QObject):
             self.actions[name].setToolTip(plain(tip if able else why))
         self.actions["run_prompt"].setToolTip(plain(self._blocked or self.tr("Begin a new run; one that goes on ends")))
 
+    def show_replay(self, on: bool, can_begin: bool) -> None:
+        """Name and enable the entries of the replay; while it is on, Space and the keys of steps are its own."""
+        self._replays = on
+        self.actions["replay"].setText(self._replay_text())
+        self.actions["replay"].setEnabled(on or can_begin)
+        self.actions["replay"].setToolTip(plain(self._replay_tip(on, can_begin)))
+        taken = {key for keys in REPLAY_KEYS.values() for key in keys} if on else set()
+        for name in ("run", "step"):
+            self.actions[name].setShortcuts([QKeySequence(key) for key in KEYS[name] if key not in taken])
+        for name, keys in REPLAY_KEYS.items():
+            self.actions[name].setEnabled(on)
+            self.actions[name].setShortcuts([QKeySequence(key) for key in keys] if on else [])
+
+    def _replay_text(self) -> str:
+        return self.tr("Leave the replay") if self._replays else self.tr("Replay this recording")
+
+    def _replay_tip(self, on: bool, can_begin: bool) -> str:
+        if on:
+            return self.tr("Show the whole recording again")
+        if can_begin:
+            return self.tr("Show the recording again as it went on, at its own speed, slower, faster or step by step")
+        return self.tr("A run can be replayed when it is over, a recording when it is shown")
+
     def show_history(self, undo: str | None, redo: str | None) -> None:
         """Name what Undo and Redo would do; None where there is nothing to undo, or to redo."""
         for name, words, alone, of in (
@@ -256,6 +294,7 @@ class Menus(QObject):
             "open": self.tr("Open session…"),
             "recordings": self.tr("Recordings…"),
             "save": self.tr("Save session as…"),
+            "keep": self.tr("Keep what just happened"),
             "compare": self.tr("Compare with a session…"),
             "model_folder": self.tr("Open model folder…"),
             "requests": self.tr("Open request list…"),
@@ -277,6 +316,12 @@ class Menus(QObject):
             "undo": self.tr("Undo"),
             "redo": self.tr("Redo"),
             "mark": self.tr("Put a mark here"),
+            "replay": self._replay_text(),
+            "replay_play": self.tr("Play or pause the replay"),
+            "replay_previous": self.tr("Replay: one step back"),
+            "replay_next": self.tr("Replay: one step on"),
+            "replay_begin": self.tr("Replay: to the beginning"),
+            "replay_end": self.tr("Replay: to the end"),
             "rename_mark": self.tr("Rename mark…"),
             "remove_mark": self.tr("Remove mark"),
             "previous_mark": self.tr("Previous mark"),

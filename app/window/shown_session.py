@@ -25,6 +25,7 @@ class FiledSession:
     """A session and its file."""
 
     session: Session
+    """All of it, also while a part is shown: what is saved, exported and compared."""
     path: str
     """The file it is recorded to or was opened from; "" where it is in memory only."""
     patience: Patience | None = None
@@ -33,6 +34,13 @@ class FiledSession:
     """Where it was saved last, under a name that the user chose."""
     lost: bool = False
     """Whether writing the recording failed, and the session has not been saved since."""
+    part: Session | None = None
+    """What of it a replay shows now; None: all of it is shown."""
+
+    @property
+    def shown(self) -> Session:
+        """What panels, strip, text and status show."""
+        return self.session if self.part is None else self.part
 
     @property
     def told_path(self) -> str:
@@ -55,6 +63,8 @@ class ShownSession(QObject):
 
     changed = Signal()
     """Another session is shown."""
+    part_changed = Signal()
+    """A replay shows the same recording through another Session: a part of it, or all of it again."""
     renamed = Signal()
     """The shown session's file has another name, or is lost."""
     opened = Signal(object)
@@ -86,8 +96,8 @@ class ShownSession(QObject):
 
     @property
     def session(self) -> Session | None:
-        """The session that is shown."""
-        return None if self.now is None else self.now.session
+        """What is shown: a session, or the part of it that a replay has reached."""
+        return None if self.now is None else self.now.shown
 
     @property
     def path(self) -> str:
@@ -160,6 +170,12 @@ class ShownSession(QObject):
         if self.live is not None:
             self._put(self.live)
 
+    def show_part(self, part: Session | None) -> None:
+        """Show a part of the session that is shown; None: all of it again."""
+        if self.now is not None and part is not self.now.part:
+            self.now.part = part
+            self.part_changed.emit()
+
     def save_as(self, target: Path, source: str = "") -> None:
         """Copy the session file `source` ("": that of the shown session); then `saved` or `failed` is emitted.
 
@@ -183,6 +199,8 @@ class ShownSession(QObject):
 
     def _put(self, filed: FiledSession) -> None:
         before, self.now = self.now, filed
+        if before is not None:
+            before.part = None
         if before is not None and before not in (filed, self.live):
             self._let_go(before.session)
         self.changed.emit()

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStackedWidget, QStatusBar, QToolButton, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP, theme
-from app.look.units import MOST_OF_NAME, count, cut, name_of, percent, rate
+from app.look.units import MOST_OF_NAME, count, cut, memory, name_of, percent, rate
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
@@ -31,6 +31,8 @@ class StatusBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self.state, self.rate, self.device = PlainLabel(), PlainLabel(), PlainLabel()
         self.state.setTextFormat(Qt.TextFormat.RichText)  # a coloured dot before one of a few words
+        self.recording = PlainLabel()
+        self.recording.hide()
         self.file = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.dropped, self.overhead = PlainLabel(), PlainLabel()
         self._busy = QProgressBar()
@@ -55,7 +57,7 @@ class StatusBar(QStatusBar):
         label: QLabel
         for label in (self.dropped, self.overhead, self.device):
             self.addPermanentWidget(label)
-        for label in (self.state, self.rate, self.device, self.file, self.dropped, self.overhead):
+        for label in (self.state, self.rate, self.recording, self.device, self.file, self.dropped, self.overhead):
             label.setContentsMargins(GRID, 0, GRID, 0)
         self._now = "starting"
         self._recorded = self._attached = False
@@ -65,6 +67,7 @@ class StatusBar(QStatusBar):
         keep_look(
             self.state,
             self.rate,
+            self.recording,
             self.device,
             self.file,
             self.dropped,
@@ -80,7 +83,7 @@ class StatusBar(QStatusBar):
         row = QHBoxLayout(left)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        for widget in (self.state, self.rate, self._busy, self.doing, self._give_up):
+        for widget in (self.state, self.rate, self.recording, self._busy, self.doing, self._give_up):
             row.addWidget(widget)
         row.addWidget(self.file, 1)
         return left
@@ -152,6 +155,21 @@ class StatusBar(QStatusBar):
         self.file.setText("" if not path else name if saved else self.tr("{} (not saved elsewhere)").format(name))
         self.file.setToolTip(plain(path))
 
+    def show_recording(self, size_bytes: int | None, bytes_per_s: float | None, lost: bool = False) -> None:
+        """Say how large the file is that is being recorded, and how fast it grows; `lost`: it is written no more.
+
+        None, without `lost`: nothing is recorded.
+        """
+        text = ""
+        if lost:
+            text = self.tr("in memory only")
+        elif size_bytes is not None:
+            text = self.tr("recording {size}").format(size=memory(size_bytes))
+            if bytes_per_s is not None:
+                text = f"{text} · {rate(bytes_per_s, 'B/s')}"
+        self.recording.setText(text)
+        self.recording.setVisible(bool(text))
+
     def refresh(self, session: Session | None, live: bool, overhead: Overhead | None) -> None:
         """Show the session's figures as they are now.
 
@@ -190,6 +208,9 @@ class StatusBar(QStatusBar):
             (self.state, self.tr("State of the engine"), self.tr("What the engine does now")),
             (self.rate, self.tr("Tokens a second"),
              self.tr("● measured: generated tokens from the first arrival to the last one emitted, pauses left out")),
+            (self.recording, self.tr("Size of the recording"),
+             self.tr("● measured: how large the file of this run is on the disk, and how fast it grew in the last "
+                     "seconds. Where it can be written no more, the run goes on in memory only.")),
             (self.device, self.tr("Device"), self.tr("Where the model runs, in what precision")),
             (self.dropped, self.tr("Dropped detail"),
              self.tr("● measured: attention and layer rows the event queue had no room for; never steps or tokens")),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.core.jobs import Jobs
+from app.models.recording_size import RecordingSize
 from app.widgets.plain import title_text
 from app.window.attach_control import AttachControl
 from app.window.feed import Feed
@@ -27,13 +30,17 @@ class StatusControl(QObject):
         super().__init__(window)
         self._window, self._bar = window, bar
         self._shown, self._control, self._server, self._feed, self._jobs = shown, control, server, feed, jobs
+        self._size: RecordingSize | None = None
+        """The size of the file that the shown run is recorded to."""
         self._shown_name = ""
         """The name that stands in the title."""
         shown.changed.connect(self.show_file)
         shown.changed.connect(self.show_state)
         shown.renamed.connect(self.show_file)
+        shown.renamed.connect(self._show_recording)  # the file may be lost
         control.state_changed.connect(self.show_state)
         control.run_ended.connect(self.show_state)  # the server may be gone
+        control.state_changed.connect(self._show_recording)
         server.changed.connect(self.show_file)
         server.changed.connect(self.show_state)
         jobs.changed.connect(self._on_jobs)
@@ -62,6 +69,21 @@ class StatusControl(QObject):
             self.show_file()
         live = self._shown.is_live
         self._bar.refresh(self._shown.session, live, self._feed.overhead if live else None)
+        self._show_recording()
+
+    def _show_recording(self) -> None:
+        """Say how large the file of the shown run is while it is written."""
+        live = self._shown.live
+        if live is None or not self._shown.is_live or not self._control.active:
+            self._size = None
+        elif self._size is None or self._size.path != Path(live.path):
+            self._size = RecordingSize(Path(live.path)) if live.path else None
+        lost = live is not None and self._shown.is_live and (live.lost or not live.path)
+        if self._size is None:
+            self._bar.show_recording(None, None, lost)
+        else:
+            self._size.look()
+            self._bar.show_recording(self._size.bytes, self._size.bytes_per_s, lost)
 
     def say(self, text: str) -> None:
         """Show for a moment what was done."""

@@ -26,6 +26,8 @@ Answer = TypeVar("Answer")
 SUFFIX: Final = ".dscope"
 MODEL_BYTES: Final = 100
 """The most bytes of a model's name in a file's name; file systems take 255 bytes in all."""
+KEPT: Final = "kept"
+"""How the name of a recording begins that a person has kept by a key."""
 OWN_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_.+" + re.escape(SUFFIX))
 """How this program names a recording; a file with any other name was named by a person."""
 
@@ -88,16 +90,11 @@ class Recordings:
 
     def new_path(self, model: str, now: datetime | None = None, folder: Path | None = None) -> Path:
         """An unused path for the next recording, named after the time and the model."""
-        folder = folder or self.folder
-        name = re.sub(r"[^\w.-]+", "-", Path(model).name).strip("-")
-        name = name.encode()[:MODEL_BYTES].decode(errors="ignore") or "model"
-        stem = f"{(now or datetime.now()):%Y-%m-%d_%H-%M-%S}_{name}"
-        path = folder / f"{stem}{SUFFIX}"
-        number = 2
-        while os.path.lexists(path):
-            path = folder / f"{stem}_{number}{SUFFIX}"
-            number += 1
-        return path
+        return _unused(folder or self.folder, f"{(now or datetime.now()):%Y-%m-%d_%H-%M-%S}_{_in_a_name(model)}")
+
+    def kept_path(self, model: str, now: datetime | None = None) -> Path:
+        """An unused path in the folder for a copy that a person keeps: nothing throws a file of such a name away."""
+        return _unused(self.folder, f"{KEPT}_{(now or datetime.now()):%Y-%m-%d_%H-%M-%S}_{_in_a_name(model)}")
 
     def recordings(self) -> list[Recording]:
         """Every recording that this program named, newest first; `session_files` has those of other names too."""
@@ -135,6 +132,21 @@ class Recordings:
         if self._instead is None or not self._instead.is_dir():
             self._instead = Path(tempfile.mkdtemp(prefix="decodescope-recordings-"))
         return self._instead
+
+
+def _in_a_name(model: str) -> str:
+    """A model's name as a part of a file's name."""
+    name = re.sub(r"[^\w.-]+", "-", Path(model).name).strip("-")
+    return name.encode()[:MODEL_BYTES].decode(errors="ignore") or "model"
+
+
+def _unused(folder: Path, stem: str) -> Path:
+    path = folder / f"{stem}{SUFFIX}"
+    number = 2
+    while os.path.lexists(path):
+        path = folder / f"{stem}_{number}{SUFFIX}"
+        number += 1
+    return path
 
 
 def session_files(folder: Path) -> list[Recording]:

@@ -57,6 +57,15 @@ class Columns:
             column[start:end] = columns[name]
         self._length = end
 
+    def borrow(self, whole: Columns, length: int) -> None:
+        """Become the first `length` rows of a table that grows no more. Its arrays are shared: nothing is copied.
+
+        Like adding rows, where this table is a shorter part of the same one: readers see it grow. A row that is added
+        afterwards goes into new arrays.
+        """
+        self._columns = dict(whole._columns)
+        self._capacity = self._length = length
+
     def reserve(self, length: int) -> None:
         """Make room for `length` rows in all, where the number of rows is known beforehand."""
         if length > self._capacity:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,9 @@ class Details:
 
     A method that reads the file may take long; `patience` can end it.
     """
+
+    is_part: ClassVar[bool] = False
+    """Whether these are the details of a part of a recording, which itself is complete (`prefix_details.py`)."""
 
     def __init__(self, source: DetailSource | None = None) -> None:
         self.source = source

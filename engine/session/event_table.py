@@ -52,6 +52,17 @@ class EventTable(Columns):
         count = len(next(iter(columns.values())))
         self.extend_columns({field.name: self._of_file(field, columns, count) for field in self.fields})
 
+    def borrow(self, whole: Columns, length: int) -> None:
+        """Become the first rows of another table; it knows the names that these rows have, and no later ones."""
+        assert isinstance(whole, EventTable)
+        before = min(len(self), length)
+        for name, words in self.words.items():
+            known = whole.words[name]
+            if len(words) < len(known):
+                codes = whole[name][before:length]
+                words.extend(known[len(words) : int(codes.max(initial=-1)) + 1])
+        super().borrow(whole, length)
+
     def _of_events(self, field: Field, values: tuple[Any, ...]) -> Sequence[Any]:
         if field.numbered:
             words = self._words(field, values)

@@ -180,6 +180,12 @@ class Session:
                 request.first_token_ns = token.emitted_ns
             request.token_rows.append(row)
 
+    def replace_marks(self, marks: list[schema.Mark]) -> None:
+        """Show these marks in place of those before."""
+        self.marks = marks
+        self._marks_changed += 1
+        self.revision += 1
+
     def _change_mark(self, event: schema.MarkChanged) -> None:
         """Does nothing where the mark is not there, as nothing is changed in the file then."""
         after = [] if event.after is None else [event.after]
@@ -191,6 +197,11 @@ class Session:
         self._marks_changed += 1
 
     # --- reading ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_part(self) -> bool:
+        """Whether this is a part of a recording that is replayed: what had been applied at a moment of its run."""
+        return self.details.is_part
 
     @property
     def marks_state(self) -> tuple[int, int]:

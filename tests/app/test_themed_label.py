@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt
 from PySide6.QtGui import QFontMetrics, QHelpEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QGridLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.widgets.arranging import Placed, arrange
 from app.widgets.themed_label import ThemedLabel
 from tests.app.reading import tips
 
@@ -80,3 +81,18 @@ def test_a_label_that_leaves_out_parts_says_all_of_them_in_its_tip(qtbot: QtBot)
     one.resize(QFontMetrics(one.drawing_font()).horizontalAdvance("tokens = 4.06 s · of that"), 20)
     assert one.shown() == "tokens = 4.06 s"
     assert tip_of(one) == [one.text()]
+
+
+def test_a_label_that_was_arranged_anew_gets_the_room_of_a_longer_text(qtbot: QtBot) -> None:
+    """The item of the place before lived on: the layout did not hear of the new height."""
+    panel = QWidget()
+    qtbot.addWidget(panel)
+    panel.resize(300, 200)
+    grid, label, rest = QGridLayout(panel), ThemedLabel(wrap=True), QWidget()
+    for _ in range(2):
+        arrange(grid, [Placed(label, 0, 0), Placed(rest, 1, 0)], rows=(0, 1), columns=(1,))
+    panel.show()
+    QApplication.processEvents()
+    label.setText("a text that takes several lines in a panel which is as narrow as this one is here")
+    QApplication.processEvents()
+    assert label.height() == label.heightForWidth(label.width()) > 2 * label.sizeHint().height() - 4
