@@ -32,7 +32,7 @@ def wall_ns(session: Session, first: int, end: int) -> int:
     if not len(rows):
         return 0
     first_row, last_row = int(rows[0]), int(rows[-1])
-    since_ns = _begin_ns(session, first_row)
+    since_ns = begin_ns(session, first_row)
     a, b = _token_rows(session, first, end)
     until_ns = int(session.tokens["emitted_ns"][b - 1]) if b > a else int(steps["end_ns"][last_row])
     taught = first_row + np.flatnonzero(steps["kind"][first_row : last_row + 1] == TEACHER)
@@ -56,7 +56,7 @@ def _streamed_ns(session: Session) -> int:
     return max(0, until_ns - since_ns - pauses_of(session).within(since_ns, until_ns))
 
 
-def _begin_ns(session: Session, first: int) -> int:
+def begin_ns(session: Session, first: int) -> int:
     """When the time of a range begins, ns; `first` is its first generating step."""
     start_ns = int(session.steps["start_ns"][first])
     before_ns = int(session.steps["end_ns"][first - 1]) if first else -1
