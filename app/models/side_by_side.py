@@ -30,10 +30,12 @@ from app.look.units import (
     straight,
     visible_token,
 )
+from engine.figures.compared import ComparedSides, check, compared_sides
 from engine.figures.metrics import Summary, summarise
 from engine.figures.side_by_side import Pair, SideBySide, side_by_side
+from engine.figures.step_range import StepRange
 from engine.figures.two_summaries import Group, Provenance, TwoFigures, two_summaries
-from engine.session.patience import GivenUpError, Patience
+from engine.session.patience import Patience
 from engine.session.store import Session
 
 CONTEXT: Final = "SideBySide"
@@ -120,17 +122,33 @@ class Compared:
     columns: tuple[NDArray[np.float64], ...]
     """Of each pair: the requests' numbers, the same tokens, the index at which they part, TTFT of A and B, TPOT of A
     and B (seconds); NaN where there is none."""
+    sides: ComparedSides
+    """The differences with their intervals, what explains them, and the columns of both sides."""
+    a_steps: StepRange = None
+    b_steps: StepRange = None
 
 
-def compared(a: Session, b: Session, a_path: str, b_path: str, patience: Patience) -> Compared:
-    """Compare two sessions, of which A may still grow; raises GivenUpError soon after `patience` is given up."""
+def compared(
+    a: Session,
+    b: Session,
+    a_path: str,
+    b_path: str,
+    patience: Patience,
+    a_steps: StepRange = None,
+    b_steps: StepRange = None,
+) -> Compared:
+    """Compare two sessions or ranges of steps, of which A may still grow; raises GivenUpError soon after `patience` is
+    given up.
+    """
     beside = side_by_side(a, b, patience)  # before the figures, which then know every request of a pair
-    of_a = summarise(a)
-    if patience.over:
-        raise GivenUpError
-    of_b = summarise(b)
+    of_a = summarise(a, a_steps)
+    check(patience)
+    of_b = summarise(b, b_steps)
+    check(patience)
     figures = tuple(two_summaries(of_a, of_b))
-    return Compared(of_a, of_b, a_path, b_path, beside, figures, _columns(beside.pairs, of_a, of_b))
+    columns = _columns(beside.pairs, of_a, of_b)
+    sides = compared_sides(a, b, beside, a_steps, b_steps, patience)
+    return Compared(of_a, of_b, a_path, b_path, beside, figures, columns, sides, a_steps, b_steps)
 
 
 def _columns(pairs: Sequence[Pair], a: Summary, b: Summary) -> tuple[NDArray[np.float64], ...]:

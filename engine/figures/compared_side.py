@@ -32,16 +32,30 @@ Flags = NDArray[np.bool_]
 WARM_STEPS: Final = 16
 WARM_SHARE: Final = 0.05
 """The first decode steps after a start or a switch are warm-up: so many, and at most this share of the decode steps."""
+NEVER: Final = 2**62
 UNPAIRED: Final = 2**40
 """Requests without a counterpart are numbered from here on A's side, and from twice this on B's."""
 
 
 @dataclass(frozen=True, slots=True)
+class Matched:
+    """How the requests of a side are known, by their id."""
+
+    numbers: dict[int, int]
+    """The same for a request and its counterpart on the other side."""
+    until: dict[int, int]
+    """The position at which the texts part; 0 for a request without a counterpart."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gaps:
-    """The gaps that emissions ended, in the order of time: seconds, and the token that ended each (`token_keys`)."""
+    """The gaps that emissions ended, in the order of time."""
 
     seconds: Floats
     key: Ints
+    """The token that ended the gap: equal keys of both sides stand for the same place of the same request."""
+    common: Flags
+    """Whether it is before the place at which the texts part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,8 @@ class Side:
     """The attention kernel of most decode steps; "" where nobody told."""
     key: Ints
     """What each step emitted: equal keys of both sides stand for the same tokens of the same requests."""
+    common: Flags
+    """Whether all that a step emitted is before the place at which the texts part."""
     warm: Flags
     """Decode steps of the warm-up."""
     gaps: Gaps
@@ -103,21 +119,27 @@ class Side:
         """Tokens of the side; of a server without steps, those whose gaps are known."""
         return int(self.tokens.sum()) if self.steps_told else len(self.gaps.seconds) + len(self.fates.key)
 
-    def only(self, keep: Flags, tokens: Flags) -> Side:
-        """The side with these steps and gaps alone; its time is that of the steps."""
+    @property
+    def in_common(self) -> Side:
+        """The steps and gaps before the texts part; the time is that of these steps."""
+        keep, gaps = self.common, self.gaps
         chosen = {
             one.name: getattr(self, one.name)[keep]
             for one in fields(self)
             if isinstance(getattr(self, one.name), np.ndarray) and one.name != "weight_bytes"
         }
-        positions = {name: column[keep] for name, column in self.positions.items()}
-        gaps = Gaps(self.gaps.seconds[tokens], self.gaps.key[tokens])
-        total_s = float((self.wall_s + self.gap_s)[keep].sum())
-        return replace(self, **chosen, positions=positions, gaps=gaps, total_s=total_s)
+        return replace(
+            self,
+            **chosen,
+            positions={name: column[keep] for name, column in self.positions.items()},
+            gaps=Gaps(gaps.seconds[gaps.common], gaps.key[gaps.common], gaps.common[gaps.common]),
+            fates=Fates(self.fates.key[:0], self.fates.ttft_s[:0], self.fates.tpot_s[:0]),
+            total_s=float(self.seconds[keep].sum()),
+        )
 
 
-def compared_side(session: Session, numbers: dict[int, int], steps: StepRange = None) -> Side:
-    """The columns of a session, or of a range of its steps; `numbers` are its requests' (`numbers_of`)."""
+def compared_side(session: Session, known: Matched, steps: StepRange = None) -> Side:
+    """The columns of a session, or of a range of its steps."""
     part = step_slice(session, steps)
     chosen = generation_rows(session, steps)
     rows = np.arange(chosen.start, chosen.stop) if isinstance(chosen, slice) else chosen
@@ -150,30 +172,31 @@ def compared_side(session: Session, numbers: dict[int, int], steps: StepRange = 
         pairs_again=again,
         weight_bytes=_weight_bytes(session, part, rows, role),
         kernel=_kernel(session, rows, role),
-        key=_step_keys(session, numbers, rows),
+        key=_step_keys(session, known, rows),
+        common=_common_steps(session, known, rows),
         warm=_warm(session, rows, role),
-        gaps=_gaps(session, numbers, tokens),
-        fates=_fates(session, numbers, tokens, steps),
+        gaps=_gaps(session, known, tokens),
+        fates=_fates(session, known, tokens),
         total_s=rates.wall_ns(session, part.start, part.stop) / 1e9,
         steps_told=has_steps,
         phases_told=told(session, "steps", "phases"),
     )
 
 
-def numbers_of(beside: SideBySide, a: Session, b: Session) -> tuple[dict[int, int], dict[int, int]]:
-    """The numbers by which the requests of A and of B are known: the same for a request and its counterpart."""
-    of_a = {pair.a: place for place, pair in enumerate(beside.pairs)}
-    of_b = {pair.b: place for place, pair in enumerate(beside.pairs)}
-    for numbers, session, first in ((of_a, a, UNPAIRED), (of_b, b, 2 * UNPAIRED)):
+def matched(beside: SideBySide, a: Session, b: Session) -> tuple[Matched, Matched]:
+    """How the requests of A and of B are known."""
+    of_a, of_b = Matched({}, {}), Matched({}, {})
+    for place, pair in enumerate(beside.pairs):
+        for side, session, one in ((of_a, a, pair.a), (of_b, b, pair.b)):
+            rows = session.requests[one].token_rows
+            parts = pair.parting is not None and pair.tokens < len(rows)
+            side.numbers[one] = place
+            side.until[one] = int(session.tokens["position"][rows[pair.tokens]]) if parts else NEVER
+    for side, session, first in ((of_a, a, UNPAIRED), (of_b, b, 2 * UNPAIRED)):
         for one in list(session.requests):
-            numbers.setdefault(one, first + one)
+            side.numbers.setdefault(one, first + one)
+            side.until.setdefault(one, 0)
     return of_a, of_b
-
-
-def token_keys(numbers: Ints, places: Ints) -> Ints:
-    """One number for a token of a request: `numbers` of the requests, `places` among their tokens."""
-    mixed: Ints = (numbers << 20) ^ places
-    return mixed
 
 
 def _times(session: Session, part: slice, rows: Ints) -> tuple[Floats, Floats]:
@@ -226,29 +249,61 @@ def _kernel(session: Session, rows: Ints, role: NDArray[np.uint8]) -> str:
     return session.attention_kernels[int(np.bincount(session.steps["attention_kernel"][decode]).argmax())]
 
 
-def _step_keys(session: Session, numbers: dict[int, int], rows: Ints) -> Ints:
+def _step_keys(session: Session, known: Matched, rows: Ints) -> Ints:
     """The sum of what is mixed of each token that a step emitted."""
-    if not len(rows):
-        return np.empty(0, np.int64)
-    low, high = np.searchsorted(session.tokens["step_id"], (rows[0], rows[-1] + 1)).tolist()
-    if high <= low:
+    tokens = _tokens_of(session, rows)
+    if not len(tokens):
         return np.zeros(len(rows), np.int64)
-    key = _keys(session, numbers, np.arange(low, high)).astype(np.uint64)
+    key = _keys(session, known, tokens).astype(np.uint64)
     key = (key ^ (key >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15)
     key ^= key >> np.uint64(29)
-    total = np.append(np.uint64(0), np.cumsum(key, dtype=np.uint64))
-    step = session.tokens["step_id"][low:high]
-    first, end = np.searchsorted(step, rows, "left"), np.searchsorted(step, rows, "right")
-    found: Ints = (total[end] - total[first]).view(np.int64)
+    found: Ints = _by_step(session, tokens, rows, key).view(np.int64)
     return found
 
 
-def _keys(session: Session, numbers: dict[int, int], tokens: Ints) -> Ints:
-    """The key of each of these tokens; `position` counts the prompt too, which is the same on both sides."""
-    request = session.tokens["request_id"][tokens]
-    known, index = np.unique(request, return_inverse=True)
-    number = np.array([numbers.get(one, 3 * UNPAIRED + one) for one in known.tolist()], np.int64)[index.ravel()]
-    return token_keys(number, session.tokens["position"][tokens].astype(np.int64))
+def _common_steps(session: Session, known: Matched, rows: Ints) -> Flags:
+    tokens = _tokens_of(session, rows)
+    if not len(tokens):
+        return np.ones(len(rows), bool)
+    beyond = ~_in_common(session, known, tokens)
+    common: Flags = _by_step(session, tokens, rows, beyond.astype(np.uint64)) == 0
+    return common
+
+
+def _tokens_of(session: Session, rows: Ints) -> Ints:
+    """The rows of the tokens from the first of these steps to the last."""
+    if not len(rows):
+        return np.empty(0, np.int64)
+    low, high = np.searchsorted(session.tokens["step_id"], (rows[0], rows[-1] + 1)).tolist()
+    return np.arange(low, high)
+
+
+def _by_step(session: Session, tokens: Ints, rows: Ints, amounts: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The sum of an amount of each token by the step that emitted it."""
+    total = np.append(np.uint64(0), np.cumsum(amounts, dtype=np.uint64))
+    step = session.tokens["step_id"][tokens[0] : tokens[-1] + 1]
+    sums: NDArray[np.uint64] = total[np.searchsorted(step, rows, "right")] - total[np.searchsorted(step, rows, "left")]
+    return sums
+
+
+def _looked_up(session: Session, tokens: Ints, known: dict[int, int]) -> Ints:
+    """What is known of the request of each token; 0 of one that has come since."""
+    requests, index = np.unique(session.tokens["request_id"][tokens], return_inverse=True)
+    found: Ints = np.array([known.get(one, 0) for one in requests.tolist()], np.int64)[index.ravel()]
+    return found
+
+
+def _keys(session: Session, known: Matched, tokens: Ints) -> Ints:
+    """The key of each token: its request's number, and its position, which counts the prompt that both sides have."""
+    keys: Ints = (_looked_up(session, tokens, known.numbers) << 20) ^ session.tokens["position"][tokens].astype(
+        np.int64
+    )
+    return keys
+
+
+def _in_common(session: Session, known: Matched, tokens: Ints) -> Flags:
+    before: Flags = session.tokens["position"][tokens] < _looked_up(session, tokens, known.until)
+    return before
 
 
 def _warm(session: Session, rows: Ints, role: NDArray[np.uint8]) -> Flags:
@@ -266,17 +321,20 @@ def _warm(session: Session, rows: Ints, role: NDArray[np.uint8]) -> Flags:
     ends = [*begun[1:].tolist(), len(rows)]
     for begin, end in zip(begun.tolist(), ends, strict=True):
         inside = decode[slice(*np.searchsorted(decode, (begin, end)).tolist())]
-        found[inside[:many]] = begin == 0 and rows[0] == 0 or begin > 0
+        found[inside[:many]] = (begin == 0 and rows[0] == 0) or begin > 0
     return found if found.sum() <= 2 * WARM_SHARE * len(decode) else np.zeros(len(rows), bool)
 
 
-def _gaps(session: Session, numbers: dict[int, int], tokens: Ints) -> Gaps:
+def _gaps(session: Session, known: Matched, tokens: Ints) -> Gaps:
     rows, seconds = emission_gaps(session, tokens)
     order = np.argsort(session.tokens["emitted_ns"][rows], kind="stable")
-    return Gaps(seconds[order], _keys(session, numbers, rows[order]) if len(rows) else np.empty(0, np.int64))
+    rows = rows[order]
+    if not len(rows):
+        return Gaps(seconds, rows, np.zeros(0, bool))
+    return Gaps(seconds[order], _keys(session, known, rows), _in_common(session, known, rows))
 
 
-def _fates(session: Session, numbers: dict[int, int], tokens: Ints, steps: StepRange) -> Fates:
+def _fates(session: Session, known: Matched, tokens: Ints) -> Fates:
     low, high = (int(tokens[0]), int(tokens[-1])) if len(tokens) else (0, -1)
     found: list[tuple[int, int, float, float]] = []
     for request in by_id(session):
@@ -289,7 +347,7 @@ def _fates(session: Session, numbers: dict[int, int], tokens: Ints, steps: StepR
             figures = request_figures(session, request)
             ttft = figures.ttft_s if begins and figures.ttft_s is not None else np.nan
             tpot = figures.tpot_s if ends and figures.tpot_s is not None else np.nan
-            found.append((request.arrived_ns, numbers.get(request.id, 3 * UNPAIRED + request.id), ttft, tpot))
+            found.append((request.arrived_ns, known.numbers.get(request.id, 0), ttft, tpot))
     found.sort()
     columns = list(zip(*found, strict=True)) or [(), (), (), ()]
     return Fates(np.array(columns[1], np.int64), np.array(columns[2], np.float64), np.array(columns[3], np.float64))

@@ -27,33 +27,18 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.figures import resampling, student
+from engine.figures import student
 from engine.figures.compared_side import Floats, Ints, Side
+from engine.figures.drawn import Draws, Estimate, Kinds, kinds_of_both
 from engine.figures.metrics import CLASSES
 from engine.figures.step_roles import DECODE
-from engine.session.schema import GROUP_OF, GROUPS, PHASES
+from engine.session.schema import GROUPS, PHASES
 
 LEVEL: Final = 0.05
 """The stated false-alarm rate: the share of pairs of equal recordings of which any measured figure is marked."""
 RELEVANT: Final = 0.02
 """The relative difference that a mark says is surpassed."""
-LEAST: Final = 16
-"""The fewest steps, gaps or requests of a side from which an interval is made."""
-FEW_RUNS: Final = 5
-"""The fewest independent pieces of a series from which an interval is made."""
-BEYOND: Final = 5
-"""The fewest values on the smaller side of a percentile."""
-UNSAMPLED: Final = 0.1
-"""The largest share of a figure that may come from steps too few to be drawn."""
-SHARE: Final = 0.01
-"""Phases of which neither side spends this share of its decode time are not compared."""
-BINS: Final = 512
-VARIED: Final = 1.5
-"""Work that varies by less than this factor between its tenth and ninetieth percentile is taken as constant."""
-EXPLAINS: Final = 0.5
-"""The share of the times' variance from which on the work explains them."""
 
 Better = Literal["less", "more", ""]
 Unit = Literal["seconds", "tokens/s", "bytes", "count"]
@@ -115,80 +100,25 @@ class Differences:
 
 def differences(a: Side, b: Side) -> Differences:
     """Every figure of two sides."""
-    kinds_a, kinds_b, paired = _strata(a, b)
+    kinds_a, kinds_b, paired = kinds_of_both(a, b)
     family = [*_latency(kinds_a, kinds_b, a, b, paired), *_of_gaps(a, b), *_of_requests(a, b)]
     measured = _holm(family)
     return Differences(
         figures=tuple(_in_order([*measured, *_counted(a, b)])),
-        paired=paired,
+        paired="decode" in paired,
         warm=(int(a.warm.sum()), int(b.warm.sum())),
         tested=sum(one.p is not None for one in measured),
     )
 
 
-# --- what is drawn --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """Steps of one side that are drawn together; `columns` are what figures sum, [steps, columns]."""
-
-    columns: dict[str, Floats]
-    work: Floats
-    """[steps, kinds of work]."""
-
-    def __len__(self) -> int:
-        return len(self.work)
-
-
-@dataclass(frozen=True, slots=True)
-class _Estimate:
-    """A figure of both sides and what the draws made of the logarithm of B / A: its error and degrees of freedom."""
-
-    a: float | None
-    b: float | None
-    error: float | None = None
-    freedom: float = math.inf
-
-
-Kinds = dict[str, _Kind]
-
-
-def _strata(a: Side, b: Side) -> tuple[Kinds, Kinds, bool]:
-    """The steps of both sides: all decode steps, those after the warm-up, the others; whether they are paired."""
-    both = tuple(_kinds(side) for side in (a, b))
-    keys = [side.key[side.role == DECODE] for side in (a, b)]
-    warm = [side.warm[side.role == DECODE] for side in (a, b)]
-    paired = len(keys[0]) > 0 and np.array_equal(keys[0], keys[1]) and np.array_equal(warm[0], warm[1])
-    return both[0], both[1], paired
-
-
-def _kinds(side: Side) -> Kinds:
-    decode = side.role == DECODE
-    phases = {f"phase {name}": side.phases_s[:, at] for at, name in enumerate(PHASES)} if side.phases_told else {}
-    groups = {
-        f"group {group}": side.phases_s[:, [GROUP_OF[name] == group for name in PHASES]].sum(axis=1) for group in GROUPS
-    } if side.phases_told else {}  # fmt: skip
-    columns = {
-        "seconds": side.seconds, "wall": side.wall_s, "gap": side.gap_s, "tokens": side.tokens.astype(np.float64),
-        "steps": np.ones(len(side)), **phases, **groups,
-    }  # fmt: skip
-    computed = side.positions.get("computed", np.zeros(len(side), np.int64))
-    work = np.stack([computed, side.pairs_again, side.pairs_once], axis=1).astype(np.float64)
-    chosen = {"all decode": decode, "decode": decode & ~side.warm, "prefill": ~decode}
-    return {
-        name: _Kind({key: column[rows] for key, column in columns.items()}, work[rows]) for name, rows in chosen.items()
-    }
-
-
 # --- measured -------------------------------------------------------------------------------------------------------
 
 
-def _latency(ka: Kinds, kb: Kinds, a: Side, b: Side, paired: bool) -> list[Difference]:
+def _latency(ka: Kinds, kb: Kinds, a: Side, b: Side, paired: frozenset[str]) -> list[Difference]:
     if not (a.steps_told and b.steps_told):
         return []
     everything, decode, prefill = ("all decode", "prefill"), ("decode",), ("prefill",)
-    draws = _Draws(ka, kb, paired)
+    draws = Draws(ka, kb, paired)
     whole = draws.ratio(everything, "seconds", "tokens")
     rates = _of_totals(whole, a, b)
     found = [
@@ -216,198 +146,22 @@ def _latency(ka: Kinds, kb: Kinds, a: Side, b: Side, paired: bool) -> list[Diffe
     filled = []
     for one, of in zip(found, estimates, strict=True):
         known = replace(one, a=of.a if one.a is None else one.a, b=of.b if one.b is None else one.b)
-        part = one.group in ("groups", "phases") or one.name == "gap before a step"
-        filled.append(_with(known, of, whole_s if part else 0.0))
+        is_part = one.group in ("groups", "phases") or one.name == "gap before a step"
+        filled.append(_with(known, of, whole_s if is_part else 0.0))
     first = filled[0]
     if first.low is not None and first.high is not None:  # a rate is the inverse of a time
         filled[0] = replace(first, low=1 / (1 + first.high) - 1, high=1 / (1 + first.low) - 1)
     return [one for one in filled if one.a is not None or one.b is not None]
 
 
-def _of_totals(whole: _Estimate, a: Side, b: Side) -> _Estimate:
+def _of_totals(whole: Estimate, a: Side, b: Side) -> Estimate:
     """The time per token as tokens a second counts it, with the error of the sums over steps."""
     values = [side.total_s / side.emitted if side.emitted and side.total_s > 0 else None for side in (a, b)]
     return replace(whole, a=values[0], b=values[1])
 
 
-def _inverse(estimate: _Estimate) -> tuple[float | None, float | None]:
+def _inverse(estimate: Estimate) -> tuple[float | None, float | None]:
     return (1 / estimate.a if estimate.a else None, 1 / estimate.b if estimate.b else None)
-
-
-class _Draws:
-    """The draws over the steps of two sides; equal mean lengths of runs share their draws."""
-
-    def __init__(self, a: Kinds, b: Kinds, paired: bool) -> None:
-        self._sides = (a, b)
-        self._paired = paired
-        self._counts: dict[tuple[int, float, int], NDArray[np.float32]] = {}
-
-    def matters(self, name: str) -> bool:
-        """Whether a part takes SHARE of the decode time of a side."""
-        for side in self._sides:
-            column = side["decode"].columns
-            if name in column and column[name].sum() > SHARE * column["wall"].sum() > 0:
-                return True
-        return False
-
-    def ratio(self, kinds: Sequence[str], above: str, below: str) -> _Estimate:
-        """Σ above / Σ below over the steps of these kinds, with the error of its logarithm."""
-        values: list[float | None] = []
-        series: list[dict[str, Floats]] = []
-        for side in self._sides:
-            top = sum(float(side[kind].columns[above].sum()) for kind in kinds)
-            bottom = sum(float(side[kind].columns[below].sum()) for kind in kinds)
-            values.append(top / bottom if bottom > 0 else None)
-            made = {}
-            for kind in kinds:
-                if len(side[kind]) and top > 0 and bottom > 0:
-                    columns = side[kind].columns
-                    residual = columns[above] - (top / bottom) * columns[below]
-                    made[kind] = _beyond_work(residual - residual.mean(), side[kind].work) / top
-            series.append(made)
-        a, b = values
-        if not a or not b or a < 0 or b < 0:
-            return _Estimate(a, b)
-        error = self._error(kinds, above, series)
-        return _Estimate(a, b, *error) if error is not None else _Estimate(a, b)
-
-    def _error(self, kinds: Sequence[str], above: str, series: list[dict[str, Floats]]) -> tuple[float, float] | None:
-        """(standard error, degrees of freedom) of the logarithm of B / A, from the series of both sides by kind."""
-        variances: list[tuple[float, float]] = []
-        for kind in kinds:
-            one, other = (made.get(kind, np.empty(0)) for made in series)
-            if kind != "prefill" and self._paired:
-                found = [self._variance(other - one, 0)]
-            else:
-                found = [self._variance(one, 0), self._variance(other, 1)]
-            for place, (got, rows) in enumerate(zip(found, (one, other), strict=False)):
-                if got is not None:
-                    variances.append(got)
-                elif len(rows) and self._share(kind, above, place, kinds) > UNSAMPLED:
-                    return None
-        if not variances:
-            return None
-        total = sum(variance for variance, _ in variances)
-        if total <= 0:
-            return 0.0, math.inf
-        freedom = total**2 / sum(variance**2 / free for variance, free in variances)  # Welch and Satterthwaite
-        return math.sqrt(total), freedom
-
-    def _share(self, kind: str, column: str, side: int, kinds: Sequence[str]) -> float:
-        sums = {one: float(self._sides[side][one].columns[column].sum()) for one in kinds}
-        return sums[kind] / max(sum(sums.values()), 1e-300)
-
-    def _variance(self, series: Floats, seed: int) -> tuple[float, float] | None:
-        """(variance of the drawn sums of a centred series, degrees of freedom); None where it is too short."""
-        if len(series) < LEAST:
-            return None
-        cells = resampling.in_cells(series)
-        length = _in_powers(resampling.block_length(cells), len(cells))
-        runs = resampling.runs_drawn(len(cells), length)
-        if runs < FEW_RUNS - 1e-9:
-            return None
-        cells = cells - cells.mean()
-        sums = self._drawn(len(cells), length, seed) @ cells.astype(np.float32)
-        return float(sums.astype(np.float64).var()) * runs / (runs - 1), runs - 1
-
-    def _drawn(self, cells: int, length: float, seed: int) -> NDArray[np.float32]:
-        key = (cells, length, seed)
-        if key not in self._counts:
-            self._counts[key] = resampling.drawn_counts(cells, length, resampling.SEED + seed)
-        return self._counts[key]
-
-    def percentile(self, p: int) -> _Estimate:
-        """A percentile of the decode steps' times."""
-        sides = [side["decode"].columns["seconds"] for side in self._sides]
-        return self.percentile_of(sides[0], sides[1], p, self._paired, [side["decode"].work for side in self._sides])
-
-    def percentile_of(self, a: Floats, b: Floats, p: int, paired: bool, work: list[Floats] | None = None) -> _Estimate:
-        """A percentile of two series in the order of time: drawn by histograms of cells."""
-        values = [float(np.percentile(one, p)) if len(one) else None for one in (a, b)]
-        estimate = _Estimate(values[0], values[1])
-        if any(len(one) * min(p, 100 - p) / 100 < BEYOND or len(one) < LEAST for one in (a, b)):
-            return estimate
-        if not values[0] or not values[1]:
-            return estimate
-        if work is not None:  # the work is given: only the rest is drawn, around the percentile
-            a, b = (_around(one, of, value) for one, of, value in zip((a, b), work, values, strict=True) if value)
-        above = [(one > value).astype(np.float64) for one, value in zip((a, b), values, strict=True)]
-        lengths = [resampling.block_length(resampling.in_cells(one - one.mean())) for one in above]
-        if paired:
-            both = resampling.in_cells(above[1] - above[0] - (above[1] - above[0]).mean())
-            lengths = [max(*lengths, resampling.block_length(both))] * 2
-        logs, freedoms, variances = [], [], []
-        for place, (one, length) in enumerate(zip((a, b), lengths, strict=True)):
-            count, each = resampling.cells_of(len(one))
-            length = _in_powers(length, count)
-            runs = resampling.runs_drawn(count, length)
-            if runs < FEW_RUNS - 1e-9:
-                return estimate
-            counts = self._drawn(count, length, 0 if paired else place)
-            drawn = np.log(np.maximum(_drawn_percentile(one, each, counts, p), 1e-12)) * math.sqrt(runs / (runs - 1))
-            logs.append(drawn)
-            freedoms.append(runs - 1)
-            variances.append(float(drawn.var()))
-        variance = float((logs[1] - logs[0]).var()) if paired else sum(variances)
-        if variance <= 0:
-            return replace(estimate, error=0.0)
-        pieces = sum(one**2 / free for one, free in zip(variances, freedoms, strict=True))
-        freedom = min(freedoms) if paired or not pieces else sum(variances) ** 2 / pieces
-        return replace(estimate, error=math.sqrt(variance), freedom=freedom)
-
-
-def _in_powers(length: float, cells: int) -> float:
-    """The next of a few lengths that is no shorter, so that figures share draws; it leaves at least FEW_RUNS runs."""
-    return float(min(2 ** (math.ceil(2 * math.log2(max(length, 1.0))) / 2), max(cells / FEW_RUNS, 1.0)))
-
-
-def _drawn_percentile(values: Floats, each: int, counts: NDArray[np.float32], p: int) -> Floats:
-    """The percentile of each draw, [draws]: cells are histograms with edges at the values' own percentiles."""
-    edges = np.unique(np.percentile(values, np.linspace(0, 100, BINS + 1)))
-    if len(edges) < 2:
-        return np.full(len(counts), values[0])
-    place = np.clip(np.searchsorted(edges, values, "right") - 1, 0, len(edges) - 2)
-    cell = np.arange(len(values)) // each
-    shape = (counts.shape[1], len(edges) - 1)
-    table = np.bincount(cell * shape[1] + place, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float32)
-    below = np.cumsum(counts @ table, axis=1, dtype=np.float64)
-    wanted = p / 100 * below[:, -1]
-    bin_ = (below < wanted[:, None]).sum(axis=1)
-    before = np.where(bin_ > 0, np.take_along_axis(below, np.maximum(bin_ - 1, 0)[:, None], 1)[:, 0], 0.0)
-    inside = np.take_along_axis(below, bin_[:, None], 1)[:, 0] - before
-    part = np.clip((wanted - before) / np.maximum(inside, 1e-12), 0, 1)
-    found: Floats = edges[bin_] + part * (edges[bin_ + 1] - edges[bin_])
-    return found
-
-
-def _work_fit(values: Floats, work: Floats) -> Floats | None:
-    """What the work explains of a series (centred); None where it is constant, or explains less than EXPLAINS."""
-    if len(values) < LEAST:
-        return None
-    low, high = np.percentile(work, (10, 90), axis=0)
-    used = work[:, high > VARIED * np.maximum(low, 1)]
-    if not used.shape[1]:
-        return None
-    scaled = (used - used.mean(axis=0)) / used.std(axis=0)
-    slopes, *_ = np.linalg.lstsq(scaled, values - values.mean(), rcond=1e-6)
-    explained: Floats = scaled @ slopes
-    total = float(((values - values.mean()) ** 2).sum())
-    return explained if total > 0 and float((explained**2).sum()) >= EXPLAINS * total else None
-
-
-def _beyond_work(residual: Floats, work: Floats) -> Floats:
-    fit = _work_fit(residual, work)
-    return residual if fit is None else residual - fit
-
-
-def _around(values: Floats, work: Floats, value: float) -> Floats:
-    """The series without what its work explains, moved to lie around `value`; itself where the work explains little."""
-    fit = _work_fit(values, work)
-    if fit is None:
-        return values
-    rest = values - values.mean() - fit
-    moved: Floats = rest - np.median(rest) + value
-    return moved
 
 
 def _of_gaps(a: Side, b: Side) -> list[Difference]:
@@ -415,7 +169,7 @@ def _of_gaps(a: Side, b: Side) -> list[Difference]:
     gaps_a, gaps_b = a.gaps, b.gaps
     order = _matched(gaps_a.key, gaps_b.key)
     seconds = gaps_b.seconds if order is None else gaps_b.seconds[order]
-    draws = _Draws({}, {}, False)
+    draws = Draws({}, {}, frozenset())
     work = [_work_of_gaps(side) for side in (a, b)]
     found = []
     for p in (50, 90, 99):
@@ -434,12 +188,13 @@ def _work_of_gaps(side: Side) -> Floats:
     """The work of the steps that ended gaps, where each decode step ended one; of another length where not."""
     decode = side.role == DECODE
     columns = [side.positions.get("computed", np.zeros(len(side))), side.pairs_again, side.pairs_once]
-    return np.stack(columns, axis=1)[decode].astype(np.float64)
+    work: Floats = np.stack(columns, axis=1)[decode].astype(np.float64)
+    return work
 
 
 def _of_requests(a: Side, b: Side) -> list[Difference]:
     """TTFT and TPOT over the requests, in the order of arrival."""
-    draws = _Draws({}, {}, False)
+    draws = Draws({}, {}, frozenset())
     found = []
     for name, column in (("TTFT", "ttft_s"), ("TPOT", "tpot_s")):
         values_a, values_b = getattr(a.fates, column), getattr(b.fates, column)
@@ -467,7 +222,7 @@ def _matched(a: Ints, b: Ints) -> Ints | None:
     return found
 
 
-def _with(one: Difference, of: _Estimate, whole_s: float = 0.0) -> Difference:
+def _with(one: Difference, of: Estimate, whole_s: float = 0.0) -> Difference:
     """The figure with its interval and its chance, by Student's t; what is a part of `whole_s` is judged by that."""
     if of.error is None or not of.a or not of.b:
         return one

@@ -17,9 +17,9 @@ second, and the change of the second at the mean of the first.
   - a phase: the change of its fixed cost, otherwise.
 - *Prefill*: each phase is positions per token times seconds a position. The first is `positions`, the second the phase.
 - `gaps`: the time between steps per token, pauses left out.
-- What decode steps took beyond the fit (bursts; what is not linear) is, on each side, a share of the fitted time: another
-  two factors. The mean share belongs to all parts above alike, since longer steps are held up longer; its change is
-  `unexplained`, with all else that no rule names.
+- What decode steps took beyond the fit (bursts; what is not linear) is taken of both sides together as a share of the
+  fitted time. It belongs to all parts above alike, since longer steps are held up longer.
+- `unexplained`: the rest, as where one side was held up by more than that share.
 
 The parts add up to the difference.
 """
@@ -122,7 +122,7 @@ def _decode(a: Side, b: Side, parts: defaultdict[str, float]) -> None:
         for side in range(2):
             fitted[side] += fixed[side] * steps[side] + float(slopes @ totals[side])
     walls = [float(side.wall_s[one].sum()) / side.emitted for side, one in zip((a, b), rows, strict=True)]
-    beyond = sum(wall / fit - 1 for wall, fit in zip(walls, fitted, strict=True) if fit > 0) / 2
+    beyond = sum(walls) / sum(fitted) - 1 if sum(fitted) > 0 else 0.0
     for cause, seconds in by_fit.items():
         parts[cause] += (1 + beyond) * seconds
 
@@ -165,11 +165,8 @@ def _fit(loads: list[Floats], spent: list[Floats]) -> tuple[list[float], Floats]
 def _no_less_than_0(x: Floats, y: Floats, weights: Floats) -> Floats:
     """Weighted least squares without negative slopes: the most negative one is dropped until there is none."""
     scale = np.sqrt((weights @ x**2) / weights.sum())
-    used = (
-        np.flatnonzero(scale > 1e-9 * max(float(scale.max(initial=0.0)), 1e-300)) if scale.max(initial=0.0) > 0 else []
-    )
     slopes = np.zeros(x.shape[1])
-    chosen = list(used)
+    chosen = [place for place, one in enumerate(scale.tolist()) if one > 1e-9 * scale.max() > 0]
     root = np.sqrt(weights)
     while chosen:
         scaled = x[:, chosen] / scale[chosen]

@@ -1,4 +1,4 @@
-"""The stationary bootstrap over steps (Politis and Romano 1994): how much a figure would vary in another such recording.
+"""The stationary bootstrap over steps (Politis and Romano 1994): how a figure would vary in another such recording.
 
 Steps that follow each other are alike (a busy machine stays busy for a while), so single steps must not be drawn: runs
 of steps are, of random lengths around a mean that the data choose (Politis and White 2004, corrected 2009). A figure of
