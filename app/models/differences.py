@@ -79,7 +79,8 @@ PHASE: Final = QT_TRANSLATE_NOOP("Differences", "phase {}")
 RULE: Final = QT_TRANSLATE_NOOP(
     "Differences",
     "Intervals: 95 %, by a bootstrap over steps{paired}. {mark}: more than {relevant} apart, significant among all "
-    "{tested} measured figures (Holm). Of pairs of equal recordings at most {level} have any {mark}. Counted figures are exact.",
+    "{tested} measured figures (Holm). Of pairs of equal recordings at most {level} have any {mark}. Counted figures "
+    "are exact.",
 )
 PAIRED: Final = QT_TRANSLATE_NOOP("Differences", ", paired by token")
 WARM: Final = QT_TRANSLATE_NOOP("Differences", " Warm-up left out of decode figures: {a} steps of A, {b} of B.")

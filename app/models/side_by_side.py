@@ -30,6 +30,7 @@ from app.look.units import (
     straight,
     visible_token,
 )
+from app.models import differences
 from engine.figures.compared import ComparedSides, check, compared_sides
 from engine.figures.metrics import Summary, summarise
 from engine.figures.side_by_side import Pair, SideBySide, side_by_side
@@ -238,15 +239,6 @@ def _token(token_id: int, text: str, logprob: float, say: Translate) -> str:
     return known if math.isnan(logprob) else say(AT_LOGPROB).format(token=known, logprob=f"{logprob:.3f}")
 
 
-def figure_rows(compared: Compared) -> tuple[list[str], list[tuple[object, ...]]]:
-    """(names of the columns, rows) of the figures for CSV, in base units."""
-    header = ["figure", "a", "b", "ratio", "unit", "provenance"]
-    rows: list[tuple[object, ...]] = [
-        (row.name, row.a, row.b, row.ratio, row.unit, row.provenance) for row in compared.figures
-    ]
-    return header, rows
-
-
 def pair_rows(compared: Compared) -> tuple[list[str], list[tuple[object, ...]]]:
     """(names of the columns, rows) of the pairs of requests for CSV; times in seconds."""
     header = ["request a", "request b", "same tokens", "parted", "token a", "token b", "id a", "id b", "logprob a",
@@ -262,17 +254,37 @@ def pair_rows(compared: Compared) -> tuple[list[str], list[tuple[object, ...]]]:
     return header, rows
 
 
-def markdown(compared: Compared, say: Translate = english) -> str:
-    """The figures as a table, and the verdict, as Markdown."""
-    lines = [["", "A", "B", "B / A"], ["---", "---:", "---:", "---:"]]
-    for row in compared.figures:
-        name = f"{say(GROUPS[row.group])}: {say(NAMES[row.name])}"
-        a, b = marked(row, row.a, compared.a, say), marked(row, row.b, compared.b, say)
-        lines.append([name, a, b, times(row)])
-    table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n" for cells in lines)
+def markdown(compared: Compared, say: Translate = english, say_difference: Translate = english) -> str:
+    """The differences and what explains them as tables, and the verdict, as Markdown."""
+    lines = [["", "A", "B", "B − A", "relative", "95 %", ""], ["---", *["---:"] * 6]]
+    for one in differences.shown(compared.sides.whole):
+        name = f"{say_difference(differences.GROUP_NAMES[one.group])}: "
+        name += differences.name_of_figure(one.name, say_difference)
+        values = [differences.value_of(one, value) for value in (one.a, one.b)]
+        lines.append([
+            name, *values, differences.change(one), differences.relative(one.relative), differences.interval(one),
+            differences.marked(one),
+        ])  # fmt: skip
+    explained = compared.sides.explained
+    causes: list[list[str]] = []
+    if explained is not None and explained.difference_s:
+        causes = [["", "s / token", "%"], ["---", "---:", "---:"]]
+        for part in explained.parts:
+            cause = differences.cause_name(explained, part.cause, say_difference)
+            amount = differences.signed(seconds, part.seconds)
+            causes.append([cause, amount, differences.share(part.seconds / explained.difference_s)])
     sides = (("A", compared.a, compared.a_path), ("B", compared.b, compared.b_path))
     heads = "".join(f"{side}: {side_name(summary, path, say)}  \n" for side, summary, path in sides)
-    return f"{heads}\n{table}\n{verdict(compared.beside, say)}\n"
+    whole = compared.sides.whole
+    texts = [differences.headline(whole, say_difference), differences.rule(whole, say_difference)]
+    tables = [_markdown_table(lines), *([_markdown_table(causes)] if causes else [])]
+    return "\n".join(
+        [heads, *(f"{part}\n" for part in (texts[0], *tables, texts[1])), f"{verdict(compared.beside, say)}\n"]
+    )
+
+
+def _markdown_table(rows: list[list[str]]) -> str:
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n" for cells in rows)
 
 
 def _known(token_id: int) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -17,6 +17,9 @@ from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import Probe, RunSpec
 from engine.session.serving import Topic
 from engine.session.store import Session
+
+if TYPE_CHECKING:
+    from app.models.comparing import Comparing
 
 
 class EngineControl(Protocol):
@@ -63,6 +66,8 @@ class PanelContext:
     """Background jobs that read the session's file. None without a window: the panel then waits for each read."""
     activity: Activity | None = None
     """What the engine does at this moment, shown where a panel has nothing to show yet; None without a window."""
+    comparing: Comparing | None = None
+    """The window's comparison with another recording; None without a window."""
 
 
 class Panel(QWidget):

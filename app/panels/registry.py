@@ -136,6 +136,14 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         QT_TRANSLATE_NOOP("PanelTitles", "What each improvement buys here, off and on, beside the reference."),
         "app.panels.before_after:BeforeAfterPanel",
     ),
+    PanelEntry(
+        "compare",
+        QT_TRANSLATE_NOOP("PanelTitles", "Compare"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "How this recording, or a range of it, differs from another one or from a baseline, and why."
+        ),
+        "app.panels.compare:ComparePanel",
+    ),
 )
 
 

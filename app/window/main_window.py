@@ -104,7 +104,8 @@ class MainWindow(QMainWindow):
         self._build_side()
         activity = Activity(self)
         self.panels = Panels(
-            self, self.side, PanelContext(self.selection, feed, self.jobs, activity), self.exports,
+            self, self.side, PanelContext(self.selection, feed, self.jobs, activity, self.comparing.comparing),
+            self.exports,
             self.control.run_prompt,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)
@@ -177,8 +178,9 @@ class MainWindow(QMainWindow):
         for failed in (shown.failed, control.failed, self.documents.failed, self.exports.failed):
             failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
-        self.comparing.read.connect(self.documents.remember)
-        for said in (control.said, self.documents.said, self.exports.said, self.comparing.said, self.kept.said):
+        self.comparing.comparing.read.connect(self.documents.remember)
+        self.comparing.panel_wanted.connect(self.panels.bring_up)
+        for said in (control.said, self.documents.said, self.exports.said, self.kept.said):
             said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
@@ -284,7 +286,6 @@ class MainWindow(QMainWindow):
         self.status_control.show_state()
         self.strip.refresh()
         self.panels.restyle()
-        self.comparing.restyle()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
@@ -300,7 +301,6 @@ class MainWindow(QMainWindow):
         self.activity.look()
         self.room.look()
         self.panels.rebuild()
-        self.comparing.retranslate()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

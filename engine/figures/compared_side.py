@@ -141,6 +141,8 @@ class Side:
 def compared_side(session: Session, known: Matched, steps: StepRange = None) -> Side:
     """The columns of a session, or of a range of its steps."""
     part = step_slice(session, steps)
+    if steps is None and part.stop and told(session, "steps"):
+        steps = (0, part.stop - 1)  # the session may grow meanwhile
     chosen = generation_rows(session, steps)
     rows = np.arange(chosen.start, chosen.stop) if isinstance(chosen, slice) else chosen
     table = session.steps
