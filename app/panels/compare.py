@@ -8,10 +8,10 @@ from typing import ClassVar, Final
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QHeaderView, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
-from app.look.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP
+from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP
 from app.look.units import straight
 from app.models.comparing import Choice, Comparing
 from app.models.differences import headline, relative, rule, shown
@@ -46,6 +46,8 @@ from engine.session.store import Session
 PAGES: Final = ("differences", "charts", "explained", "requests")
 PARTING_COLUMN: Final = 3
 """The column of words among the columns of the pairs."""
+WIDE: Final = 1350
+"""Width of the panel in pixels from which the explanation stands beside the differences too."""
 LOW: Final = 300
 """Height of the panel in pixels below which the rule of the intervals is only a tool tip."""
 
@@ -72,7 +74,7 @@ class ComparePanel(Panel):
         self.pages = Segments(PAGES, PAGES[0])
         self.differences = FigureTable(self.tr("Differences of both sides"))
         self.charts = CompareCharts(context.selection)
-        self.bars = BarList("")
+        self.bars, self.bars_beside = BarList(""), BarList("")
         self.common = ThemedLabel(wrap=True)
         self.verdict = ThemedLabel(muted=False, wrap=True)
         self.pairs = SortedTable(self.tr("Requests with the same prompt"), words=PARTING_COLUMN)
@@ -105,21 +107,27 @@ class ComparePanel(Panel):
         self.differences.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.pairs.setToolTip(plain(self.tr("A click, or Enter, shows the token at which a request parts")))
         self.copy_markdown.setToolTip(plain(self.tr("Copy the comparison as a table of text")))
-        names = QGridLayout()
-        names.setHorizontalSpacing(GROUP_GAP)
-        names.setVerticalSpacing(ROW_GAP // 2)
+        self.pages.setMinimumWidth(self.pages.sizeHint().width() + 4 * GRID * len(PAGES))
+        names = QHBoxLayout()
+        names.setSpacing(ROW_GAP)
         self._letters = [ThemedLabel(muted=False), ThemedLabel(muted=False)]
-        for row, (letter, text, label) in enumerate(zip(self._letters, "AB", (self.of_a, self.of_b), strict=True)):
+        for letter, text, label in zip(self._letters, "AB", (self.of_a, self.of_b), strict=True):
             letter.setText(text)
-            names.addWidget(letter, row, 0)
-            names.addWidget(label, row, 1)
-        names.setColumnStretch(1, 1)
+            letter.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+            names.addWidget(letter)
+            names.addWidget(label, 1)
         chosen = QHBoxLayout()
-        chosen.setSpacing(ROW_GAP)
+        chosen.setSpacing(GROUP_GAP)
         chosen.addWidget(self.pages)
-        chosen.addStretch(1)
+        chosen.addWidget(self.headline, 1)
         chosen.addWidget(self.copy_markdown)
-        for page in (self.differences, self.charts, self._page(self.bars), self._page(self.verdict, self.pairs)):
+        beside = QWidget()
+        row = QHBoxLayout(beside)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GROUP_GAP)
+        row.addWidget(self.differences, 3)
+        row.addWidget(self.bars_beside, 2, Qt.AlignmentFlag.AlignTop)
+        for page in (beside, self.charts, self._page(self.bars), self._page(self.verdict, self.pairs)):
             self._stack.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
@@ -128,7 +136,6 @@ class ComparePanel(Panel):
         layout.addLayout(names)
         layout.addWidget(self.said)
         layout.addWidget(self.fault)
-        layout.addWidget(self.headline)
         layout.addLayout(chosen)
         layout.addWidget(self._stack, 1)
         layout.addWidget(self.common)
@@ -232,12 +239,13 @@ class ComparePanel(Panel):
         self.headline.setText(headline(whole, say))
         self.differences.show_rows(difference_heads(), difference_rows(list(shown(whole))))
         explained = found.sides.explained
-        if explained is None:
-            self.bars.title = ""
-            self.bars.show_bars([], self.tr("Only a session with steps tells where its time went."))
-        else:
-            self.bars.title = explanation_title(explained)
-            self.bars.show_bars(explanation_bars(explained))
+        for bars in (self.bars, self.bars_beside):
+            bars.title = "" if explained is None else explanation_title(explained)
+            bars.setAccessibleName(bars.title)
+            bars.show_bars(
+                [] if explained is None else explanation_bars(explained),
+                self.tr("Only a session with steps tells where its time went."),
+            )
         self.common.setText(
             "" if common is None else self.tr("Before the texts part: {}").format(headline(common, say))
         )
@@ -264,6 +272,7 @@ class ComparePanel(Panel):
         self.controls.show_state()
         page = self.pages.value
         self.common.setVisible(bool(self.common.text()) and page in ("differences", "requests") and found is not None)
+        self.bars_beside.setVisible(self.width() >= WIDE)
         self.rule.setVisible(found is not None and page == "differences" and self.height() >= LOW)
 
     # --- what the user does -----------------------------------------------------------------------------------------

@@ -182,7 +182,8 @@ class Draws:
     def percentile_of(self, a: Floats, b: Floats, p: int, paired: bool, work: list[Floats] | None = None) -> Estimate:
         """A percentile of two series in the order of time: drawn by histograms of cells."""
         values = [float(np.percentile(one, p)) if len(one) else math.nan for one in (a, b)]
-        estimate = Estimate(*(None if math.isnan(value) else value for value in values))
+        known = [None if math.isnan(value) else value for value in values]
+        estimate = Estimate(known[0], known[1])
         if any(len(one) * min(p, 100 - p) / 100 < BEYOND or len(one) < LEAST for one in (a, b)):
             return estimate
         if not all(value > 0 for value in values):
