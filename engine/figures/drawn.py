@@ -29,7 +29,7 @@ UNSAMPLED: Final = 0.1
 """The largest share of a figure that may come from steps too few to be drawn."""
 SHARE: Final = 0.01
 """Phases of which neither side spends this share of its decode time are not compared."""
-BINS: Final = 512
+BINS: Final = 256
 VARIED: Final = 1.5
 """Work that varies by less than this factor between its tenth and ninetieth percentile is taken as constant."""
 EXPLAINS: Final = 0.5
@@ -91,12 +91,11 @@ def _kinds(side: Side, chosen: dict[str, NDArray[np.bool_]]) -> Kinds:
 
 
 class Draws:
-    """The draws over the steps of two sides; equal mean lengths of runs share their draws."""
+    """The draws over the steps of two sides."""
 
     def __init__(self, a: Kinds, b: Kinds, paired: frozenset[str]) -> None:
         self._sides = (a, b)
         self._paired = paired
-        self._counts: dict[tuple[int, float, int], NDArray[np.float32]] = {}
 
     def matters(self, name: str) -> bool:
         """Whether a part takes SHARE of the decode time of a side."""
@@ -163,14 +162,8 @@ class Draws:
         if runs < FEW_RUNS - 1e-9:
             return None
         cells = cells - cells.mean()
-        sums = self._drawn(len(cells), length, seed) @ cells.astype(np.float32)
+        sums = _drawn(len(cells), length, seed) @ cells.astype(np.float32)
         return float(sums.astype(np.float64).var()) * runs / (runs - 1), runs - 1
-
-    def _drawn(self, cells: int, length: float, seed: int) -> NDArray[np.float32]:
-        key = (cells, length, seed)
-        if key not in self._counts:
-            self._counts[key] = resampling.drawn_counts(cells, length, resampling.SEED + seed)
-        return self._counts[key]
 
     def percentile(self, p: int) -> Estimate:
         """A percentile of the decode steps' times."""
@@ -202,7 +195,7 @@ class Draws:
             runs = resampling.runs_drawn(count, length)
             if runs < FEW_RUNS - 1e-9:
                 return estimate
-            counts = self._drawn(count, length, 0 if paired else place)
+            counts = _drawn(count, length, 0 if paired else place)
             drawn = np.log(np.maximum(_drawn_percentile(one, each, counts, p), 1e-12)) * math.sqrt(runs / (runs - 1))
             logs.append(drawn)
             freedoms.append(runs - 1)
@@ -213,6 +206,11 @@ class Draws:
         pieces = sum(one**2 / free for one, free in zip(variances, freedoms, strict=True))
         freedom = min(freedoms) if paired or not pieces else sum(variances) ** 2 / pieces
         return replace(estimate, error=math.sqrt(variance), freedom=freedom)
+
+
+def _drawn(cells: int, length: float, side: int) -> NDArray[np.float32]:
+    """The draws of a side; both sides of a pair have the same."""
+    return resampling.drawn_counts(cells, length, resampling.SEED + side)
 
 
 def _in_powers(length: float, cells: int) -> float:

@@ -24,7 +24,7 @@ def quantile(level: float, freedom: float) -> float:
     low, high = 0.0, 2.0
     while tails(high, freedom) > 1 - level:
         high *= 2
-    while high - low > 1e-9 * high:
+    while high - low > 1e-8 * high:
         middle = (low + high) / 2
         low, high = (middle, high) if tails(middle, freedom) > 1 - level else (low, middle)
     return (low + high) / 2
