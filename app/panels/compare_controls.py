@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QInputDialog, QPushButton, Q
 
 from app.look.units import straight
 from app.models.comparing import Choice, Comparing
-from app.panels.compare_words import choice_words, range_words
+from app.panels.compare_words import choice_words
 from app.widgets.flow_row import FlowRow
 from app.widgets.plain import PlainLabel, plain
 
@@ -37,7 +37,11 @@ class CompareControls(FlowRow):
         self.automatic.setToolTip(plain(self.tr("Compare the newest baseline with whatever the window shows")))
         for button, text, tip in (
             (self.browse, self.tr("&File…"), self.tr("Choose the file of the recording to compare with")),
-            (self.pin, self.tr("&Pin as baseline…"), ""),
+            (
+                self.pin,
+                self.tr("&Pin as baseline…"),
+                self.tr("Keep what is shown, or its selected steps, as a baseline that others are compared with"),
+            ),
             (self.unpin, self.tr("&Unpin"), self.tr("The chosen baseline is none any more; its file stays")),
             (self.refresh, self.tr("&Refresh"), self.tr("Compare again, with the steps that there are now")),
             (self.give_up, self.tr("Give up"), self.tr("Do not wait for this comparison any longer")),
@@ -69,10 +73,6 @@ class CompareControls(FlowRow):
         self.recordings.setCurrentIndex(at)
         self.recordings.setEnabled(bool(offered))
         self.pin.setEnabled(bool(comparing.path))
-        ranged = comparing.a_steps
-        self.pin.setToolTip(plain(
-            self.tr("Keep {} of what is shown as a baseline that others are compared with").format(range_words(ranged))
-        ))  # fmt: skip
         self.unpin.setVisible(at >= 0 and bool(offered[at].name))
         self.refresh.setEnabled(comparing.choice is not None and comparing.session is not None)
         self.give_up.setVisible(bool(comparing.doing))

@@ -36,6 +36,7 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
     "kv-memory": of_work.KV_MEMORY, "attention": of_work.ATTENTION, "latency": of_time.LATENCY,
     "utilisation": of_time.UTILISATION, "roofline": of_time.ROOFLINE, "summary": of_time.SUMMARY,
     "batch": of_work.BATCH, "parallel": of_time.PARALLEL, "before-after": of_time.BEFORE_AFTER,
+    "compare": {},
 }  # fmt: skip
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",

@@ -1,4 +1,4 @@
-"""How Roofline, Summary and Before and after look, in dark and in light."""
+"""How Roofline, Summary, Before and after and Compare look, in dark and in light."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from pytestqt.qtbot import QtBot
 
 from app.core.selection import Selection
 from app.look import theme
+from app.models.side_by_side import compared
 from app.panels.base import Panel, PanelContext
 from app.panels.before_after import BeforeAfterPanel
+from app.panels.compare import ComparePanel
 from app.panels.roofline import RooflinePanel
 from app.panels.summary import SummaryPanel
+from engine.session.patience import Patience
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.app.panels.test_before_after import MeasuringControl, measured
@@ -36,11 +39,26 @@ def before_after() -> Panel:
     return panel
 
 
+def compare(page: str) -> Panel:
+    panel = shown(ComparePanel, synthetic_session(120, kv="none", seed=1), 1440, 560)
+    assert isinstance(panel, ComparePanel)
+    a, b = panel.session, synthetic_session(120, seed=2)
+    assert a is not None
+    panel.comparing.compared = compared(a, b, "/recordings/none.dscope", "/recordings/contiguous.dscope", Patience())
+    panel.comparing.of = (a, a.revision)
+    panel.comparing.changed.emit()
+    panel.show_page(page)
+    return panel
+
+
 PANELS: dict[str, Callable[[], Panel]] = {
     "roofline": lambda: shown(RooflinePanel, synthetic_session(60), 1200, 560),
     "roofline-gpu": lambda: shown(RooflinePanel, on_a_gpu(), 800, 600),
     "summary": lambda: shown(SummaryPanel, taught(), 1100, 400),
     "before-after": before_after,
+    "compare": lambda: compare("differences"),
+    "compare-charts": lambda: compare("charts"),
+    "compare-requests": lambda: compare("requests"),
 }
 
 
