@@ -120,7 +120,8 @@ class MainWindow(QMainWindow):
         self.panels = Panels(
             self, self.side,
             PanelContext(
-                self.selection, feed, self.jobs, activity, self.edits, self.marks, self.finding.found, preferences
+                self.selection, feed, self.jobs, activity, self.edits, self.marks, self.finding.found, preferences,
+                self.comparing.comparing,
             ),
             self.exports, self.control.run_prompt,
         )  # fmt: skip
@@ -222,11 +223,10 @@ class MainWindow(QMainWindow):
         for part in (shown, control, self.edits, self.documents, self.exports, self.keeping):
             part.failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
-        self.comparing.read.connect(self.documents.remember)
+        self.comparing.comparing.read.connect(self.documents.remember)
+        self.comparing.panel_wanted.connect(self.panels.bring_up)
         self.keeping.kept.connect(self.documents.remember)
-        for speaker in (
-            control, self.marks, self.take_over, self.documents, self.exports, self.comparing, self.keeping, self.kept
-        ):  # fmt: skip
+        for speaker in (control, self.marks, self.take_over, self.documents, self.exports, self.keeping, self.kept):
             speaker.said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
@@ -387,7 +387,6 @@ class MainWindow(QMainWindow):
         self.strip.refresh()
         self.replay.bar.restyle()
         self.panels.restyle()
-        self.comparing.restyle()
         self.browser.restyle()
         self.finding.restyle()
 
@@ -405,7 +404,6 @@ class MainWindow(QMainWindow):
         self.activity.look()
         self.room.look()
         self.panels.rebuild()
-        self.comparing.retranslate()
         self.browser.retranslate()
         self.finding.retranslate()
 
