@@ -339,6 +339,7 @@ def _gaps(session: Session, known: Matched, tokens: Ints) -> Gaps:
 def _fates(session: Session, known: Matched, tokens: Ints) -> Fates:
     low, high = (int(tokens[0]), int(tokens[-1])) if len(tokens) else (0, -1)
     found: list[tuple[int, int, float, float]] = []
+    table = RequestTable(session)
     for request in by_id(session):
         held = request.token_rows
         count = len(held)
@@ -346,7 +347,7 @@ def _fates(session: Session, known: Matched, tokens: Ints) -> Fates:
             continue
         begins, ends = low <= held[0] <= high, low <= held[count - 1] <= high
         if begins or ends:
-            figures = request_figures(session, request)
+            figures = request_figures(session, request, table)
             ttft = figures.ttft_s if begins and figures.ttft_s is not None else np.nan
             tpot = figures.tpot_s if ends and figures.tpot_s is not None else np.nan
             found.append((request.arrived_ns, known.numbers.get(request.id, 0), ttft, tpot))
