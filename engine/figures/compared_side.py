@@ -18,6 +18,7 @@ from engine.figures.gaps import emission_gaps
 from engine.figures.metrics import CLASSES, by_id, phase_table_s, request_figures
 from engine.figures.pauses import pauses_of
 from engine.figures.phase_cost import phase_costs
+from engine.figures.request_table import RequestTable
 from engine.figures.side_by_side import SideBySide
 from engine.figures.step_range import StepRange, generation_rows, step_slice, token_rows
 from engine.figures.step_roles import DECODE, StepRoles
@@ -340,6 +341,7 @@ def _fates(session: Session, known: Matched, tokens: Ints) -> Fates:
     low, high = (int(tokens[0]), int(tokens[-1])) if len(tokens) else (0, -1)
     found: list[tuple[int, int, float, float]] = []
     table = RequestTable(session)
+    table.update()
     for request in by_id(session):
         held = request.token_rows
         count = len(held)
