@@ -45,7 +45,7 @@ WEIGHTS: Final = frozenset({"qkv", "attn_out", "ffn", "lm_head"})
 SAME_BYTES: Final = 0.01
 """Weights that differ by less than this share are the same."""
 ROUNDS: Final = 12
-MOST: Final = 20_000
+MOST: Final = 8_000
 """About the most steps that are fitted, evenly spaced."""
 
 
