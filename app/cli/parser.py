@@ -11,6 +11,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import Final, NoReturn, TypeVar, get_args
 
+from app.models.differences import ALL_NAMES
 from app.panels.registry import PANELS
 from engine.core import typed
 from engine.core.sampling import FILTERS, KINDS, Sampling
@@ -41,6 +42,8 @@ SUITES: Final = {
 }
 SESSION_OR_TRACE: Final = "a session file, or a trace of PyTorch's profiler (.json, .json.gz)"
 DEFAULT_PROMPT: Final = "The cat sits on"
+DEFAULT_FIGURE: Final = "tokens/s"
+"""Of `compare --gate`."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -120,6 +123,13 @@ def step_range(text: str) -> tuple[int, int]:
     if first > last:
         raise argparse.ArgumentTypeError(f"{text!r} ends before it begins; FIRST must not be above LAST")
     return first, last
+
+
+def share_in_percent(text: str) -> float:
+    """`5` or `2.5`, percent, as a share of 1."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of percent, for example 5")
+    return float(text) / 100
 
 
 def window_size(text: str) -> tuple[int, int]:
@@ -284,9 +294,22 @@ def _export(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Put two sessions side by side."
-    parser.add_argument("a", metavar="A")
+    parser.description = (
+        "Put two sessions side by side: their figures, the differences with 95 %% intervals, what explains the "
+        "difference, and where the generated tokens part. With --gate it exits with 3 where B is worse than A in one "
+        "figure, significantly and by more than a limit."
+    ).replace("%%", "%")
+    parser.add_argument("a", metavar="A", help="the session to compare with, for example of the version before")
     parser.add_argument("b", metavar="B")
+    _add_steps(parser, "only these steps of both sessions, both included")
+    parser.add_argument(
+        "--gate", type=share_in_percent, metavar="PERCENT",
+        help="exit with 3 where the whole 95 %% interval of the figure is worse by more than PERCENT",
+    )  # fmt: skip
+    parser.add_argument(
+        "--figure", default=DEFAULT_FIGURE, choices=ALL_NAMES, metavar="NAME",
+        help=f"of --gate (default: {DEFAULT_FIGURE}): {', '.join(ALL_NAMES)}",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
 
 

@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 
 from PySide6.QtCore import QSettings
 
+from app.core.baselines import MOST as MOST_BASELINES
 from app.core.settings_values import Bytes, Names, OneOf, SealedBytes, text_of
 from app.look.theme import Scheme
 from engine.regular_file import check_regular
@@ -54,6 +55,10 @@ class Preferences:
     """Queries that were run, the newest first; one that is longer than a path can be is not remembered."""
     recent_servers = Names("recent/servers", RECENT)
     """Addresses of servers; never a key."""
+    baselines = Names("compare/baselines", MOST_BASELINES)
+    """Pinned baselines of comparisons, as `app.core.baselines` writes them."""
+    baseline_on = OneOf[bool]("compare/automatic", (True, False), False)
+    """Whether the first baseline is compared with whatever is shown."""
 
     def __init__(self, settings: QSettings) -> None:
         self.settings = settings

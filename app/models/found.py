@@ -130,7 +130,7 @@ class Found(QObject):
         if first == NOWHERE:
             prompt = session.requests[request].prompt
             before, match, after = prompt[:offset], prompt[offset : offset + length], prompt[offset + length :]
-            return _shown(_kind_words()["prompt"], _request_words(request), before, match, after)
+            return _shown(kind_words()["prompt"], _request_words(request), before, match, after)
         pieces = self._text_of(session, request)
         begin = max(first - AROUND, 0)
         before = "".join(pieces.between(begin, first))
@@ -143,7 +143,7 @@ class Found(QObject):
         else:
             where = f"{where} · {_moment_words(session, row)}"
         return _shown(
-            _kind_words()[kind], where, before + text[:offset], text[offset : offset + length], text[offset + length :]
+            kind_words()[kind], where, before + text[:offset], text[offset : offset + length], text[offset + length :]
         )
 
     def target(self, index: int) -> dict[str, int | None]:
@@ -199,12 +199,18 @@ def _one_line(text: str) -> str:
     return cut(text, 100 * AROUND_CHARACTERS).replace("\r", "").replace("\n", "↵").replace("\t", "→")
 
 
-def _kind_words() -> dict[str, str]:
+def kind_words() -> dict[str, str]:
+    """What a hit is, by its kind."""
     translate = QCoreApplication.translate
     return {
         "text": translate("Find", "Text"), "prompt": translate("Find", "Prompt"), "step": translate("Find", "Step"),
         "request": translate("Find", "Request"), "mark": translate("Find", "Mark"),
     }  # fmt: skip
+
+
+def widest_where() -> str:
+    """Words that are about as wide as those of any place."""
+    return f"{_request_words(999)} · {_step_words(99_999)} · {seconds(0.0999)}"
 
 
 def _request_words(request: int) -> str:
@@ -222,7 +228,7 @@ def _moment_words(session: Session, row: int) -> str:
 
 
 def _named_row(session: Session, hit: Hit) -> Row:
-    kind = _kind_words()[hit.kind]
+    kind = kind_words()[hit.kind]
     if hit.step is not None:
         return Row(kind, f"{_step_words(hit.step)} · {seconds(int(session.steps['start_ns'][hit.step]) / 1e9)}")
     if hit.request is not None:

@@ -17,6 +17,7 @@ from app.look.units import DERIVED, MEASURED, count, cut, memory, parameters, ra
 from app.models import counted
 from app.models.asked_rows import asked_rows
 from app.models.info_row import InfoRow
+from app.models.mark_rows import mark_rows
 from app.models.request_tally import RequestTally
 from app.models.switch_history import MOST_SHOWN, Change, change_row, changes_of
 from engine.figures.ceilings import MEMORY, CeilingFacts, ceiling_facts
@@ -56,6 +57,7 @@ class SessionInfo:
         self._read_changes()
         return [
             *_recording(session, self._tally.count),
+            *mark_rows(session, most),
             *_server(session.serving),
             *_model(session),
             *_machine(session),

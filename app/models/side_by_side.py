@@ -30,10 +30,13 @@ from app.look.units import (
     straight,
     visible_token,
 )
+from app.models import differences
+from engine.figures.compared import ComparedSides, check, compared_sides
 from engine.figures.metrics import Summary, summarise
 from engine.figures.side_by_side import Pair, SideBySide, side_by_side
+from engine.figures.step_range import StepRange
 from engine.figures.two_summaries import Group, Provenance, TwoFigures, two_summaries
-from engine.session.patience import GivenUpError, Patience
+from engine.session.patience import Patience
 from engine.session.store import Session
 
 CONTEXT: Final = "SideBySide"
@@ -121,17 +124,33 @@ class Compared:
     columns: tuple[NDArray[np.float64], ...]
     """Of each pair: the requests' numbers, the same tokens, the index at which they part, TTFT of A and B, TPOT of A
     and B (seconds); NaN where there is none."""
+    sides: ComparedSides
+    """The differences with their intervals, what explains them, and the columns of both sides."""
+    a_steps: StepRange = None
+    b_steps: StepRange = None
 
 
-def compared(a: Session, b: Session, a_path: str, b_path: str, patience: Patience) -> Compared:
-    """Compare two sessions, of which A may still grow; raises GivenUpError soon after `patience` is given up."""
+def compared(
+    a: Session,
+    b: Session,
+    a_path: str,
+    b_path: str,
+    patience: Patience,
+    a_steps: StepRange = None,
+    b_steps: StepRange = None,
+) -> Compared:
+    """Compare two sessions or ranges of steps, of which A may still grow; raises GivenUpError soon after `patience` is
+    given up.
+    """
     beside = side_by_side(a, b, patience)  # before the figures, which then know every request of a pair
-    of_a = summarise(a)
-    if patience.over:
-        raise GivenUpError
-    of_b = summarise(b)
+    of_a = summarise(a, a_steps)
+    check(patience)
+    of_b = summarise(b, b_steps)
+    check(patience)
     figures = tuple(two_summaries(of_a, of_b))
-    return Compared(of_a, of_b, a_path, b_path, beside, figures, _columns(beside.pairs, of_a, of_b))
+    columns = _columns(beside.pairs, of_a, of_b)
+    sides = compared_sides(a, b, beside, a_steps, b_steps, patience)
+    return Compared(of_a, of_b, a_path, b_path, beside, figures, columns, sides, a_steps, b_steps)
 
 
 def _columns(pairs: Sequence[Pair], a: Summary, b: Summary) -> tuple[NDArray[np.float64], ...]:
@@ -228,15 +247,6 @@ def _token(token_id: int, text: str, logprob: float, say: Translate) -> str:
     return known if math.isnan(logprob) else say(AT_LOGPROB).format(token=known, logprob=f"{logprob:.3f}")
 
 
-def figure_rows(compared: Compared) -> tuple[list[str], list[tuple[object, ...]]]:
-    """(names of the columns, rows) of the figures for CSV, in base units."""
-    header = ["figure", "a", "b", "ratio", "unit", "provenance"]
-    rows: list[tuple[object, ...]] = [
-        (row.name, row.a, row.b, row.ratio, row.unit, row.provenance) for row in compared.figures
-    ]
-    return header, rows
-
-
 def pair_rows(compared: Compared) -> tuple[list[str], list[tuple[object, ...]]]:
     """(names of the columns, rows) of the pairs of requests for CSV; times in seconds."""
     header = ["request a", "request b", "same tokens", "parted", "token a", "token b", "id a", "id b", "logprob a",
@@ -252,17 +262,37 @@ def pair_rows(compared: Compared) -> tuple[list[str], list[tuple[object, ...]]]:
     return header, rows
 
 
-def markdown(compared: Compared, say: Translate = english) -> str:
-    """The figures as a table, and the verdict, as Markdown."""
-    lines = [["", "A", "B", "B / A"], ["---", "---:", "---:", "---:"]]
-    for row in compared.figures:
-        name = f"{say(GROUPS[row.group])}: {say(NAMES[row.name])}"
-        a, b = marked(row, row.a, compared.a, say), marked(row, row.b, compared.b, say)
-        lines.append([name, a, b, times(row)])
-    table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n" for cells in lines)
+def markdown(compared: Compared, say: Translate = english, say_difference: Translate = english) -> str:
+    """The differences and what explains them as tables, and the verdict, as Markdown."""
+    lines = [["", "A", "B", "B − A", "relative", "95 %", ""], ["---", *["---:"] * 6]]
+    for one in differences.shown(compared.sides.whole):
+        name = f"{say_difference(differences.GROUP_NAMES[one.group])}: "
+        name += differences.name_of_figure(one.name, say_difference)
+        values = [differences.value_of(one, value) for value in (one.a, one.b)]
+        lines.append([
+            name, *values, differences.change(one), differences.relative(one.relative), differences.interval(one),
+            differences.marked(one),
+        ])  # fmt: skip
+    explained = compared.sides.explained
+    causes: list[list[str]] = []
+    if explained is not None and explained.difference_s:
+        causes = [["", "s / token", "%"], ["---", "---:", "---:"]]
+        for part in explained.parts:
+            cause = differences.cause_name(explained, part.cause, say_difference)
+            amount = differences.signed(seconds, part.seconds)
+            causes.append([cause, amount, differences.share(part.seconds / explained.difference_s)])
     sides = (("A", compared.a, compared.a_path), ("B", compared.b, compared.b_path))
     heads = "".join(f"{side}: {side_name(summary, path, say)}  \n" for side, summary, path in sides)
-    return f"{heads}\n{table}\n{verdict(compared.beside, say)}\n"
+    whole = compared.sides.whole
+    texts = [differences.headline(whole, say_difference), differences.rule(whole, say_difference)]
+    tables = [_markdown_table(lines), *([_markdown_table(causes)] if causes else [])]
+    return "\n".join(
+        [heads, *(f"{part}\n" for part in (texts[0], *tables, texts[1])), f"{verdict(compared.beside, say)}\n"]
+    )
+
+
+def _markdown_table(rows: list[list[str]]) -> str:
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n" for cells in rows)
 
 
 def _known(token_id: int) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -20,6 +20,9 @@ from engine.core.settings import Probe, RunSpec
 from engine.session.schema import Mark
 from engine.session.serving import Topic
 from engine.session.store import Session
+
+if TYPE_CHECKING:
+    from app.models.comparing import Comparing
 
 
 class EngineControl(Protocol):
@@ -100,6 +103,8 @@ class PanelContext:
     """What was searched and found, which texts mark; None without a window."""
     preferences: Preferences | None = None
     """What the program remembers between two starts; None without a window."""
+    comparing: Comparing | None = None
+    """The window's comparison with another recording; None without a window."""
 
 
 class Panel(QWidget):

@@ -71,6 +71,14 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "One pass over a finished text computes all its positions at once; to generate it takes a step for every "
         "token. Here both are measured on the same text, with the tokens that the pass would have chosen too.",
     ),
+    "compare": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "A is what the window shows, or its selected steps; B a recording, or a pinned baseline. An interval says "
+        "where the difference lies with 95 %, by a bootstrap over steps. ◆ marks what is apart beyond chance and 2 %: "
+        "of pairs of equal recordings at most 5 % have any ◆. Explained: the time per token is taken apart into "
+        "positions computed, bytes moved, steps per token, the attention kernel, phases and gaps, by costs fitted to "
+        "the steps of both sides; the parts add up to the difference, and what no rule explains is said.",
+    ),
     "before-after": QT_TRANSLATE_NOOP(
         "PanelHelp",
         "“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference "

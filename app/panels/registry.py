@@ -164,6 +164,14 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         QT_TRANSLATE_NOOP("PanelTitles", "Read-only SQL over the session's file, as table, plot and CSV."),
         "app.panels.query:QueryPanel",
     ),
+    PanelEntry(
+        "compare",
+        QT_TRANSLATE_NOOP("PanelTitles", "Compare"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "How this recording, or a range of it, differs from another one or from a baseline, and why."
+        ),
+        "app.panels.compare:ComparePanel",
+    ),
 )
 
 

@@ -146,12 +146,13 @@ class FindControl(QObject):
 
     def _make(self) -> FindDialog:
         from app.dialogs.find import FindDialog  # not before it is first opened, so that the window opens sooner
+        from app.widgets.found_list import FoundList
 
-        dialog = FindDialog(self.found, self._window)
+        dialog = FindDialog(FoundList(self.found), self._window)
         dialog.typed.connect(self._on_typed)
         dialog.again.connect(self.search)
         dialog.stepped.connect(self.go)
-        dialog.chosen.connect(self.select)
+        dialog.list.chosen.connect(self.select)
         dialog.hidden.connect(self._on_hidden)
         return dialog
 

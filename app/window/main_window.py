@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal, Slot
@@ -26,6 +24,7 @@ from app.widgets.focus import leave_focus_on_click
 from app.window.activity_control import ActivityControl
 from app.window.attach_control import AttachControl
 from app.window.choices import Choices
+from app.window.commands import commands
 from app.window.compare_control import CompareControl
 from app.window.documents import Documents, droppable
 from app.window.drawn_parts import DrawnParts
@@ -33,7 +32,6 @@ from app.window.edits import Edits
 from app.window.exports import Exports
 from app.window.feed import Feed
 from app.window.find_control import FindControl
-from app.window.help import show_about, show_keys, show_palette, show_panel_help
 from app.window.keep_control import KeepControl
 from app.window.keyboard import Keyboard
 from app.window.mark_control import MarkControl
@@ -120,7 +118,8 @@ class MainWindow(QMainWindow):
         self.panels = Panels(
             self, self.side,
             PanelContext(
-                self.selection, feed, self.jobs, activity, self.edits, self.marks, self.finding.found, preferences
+                self.selection, feed, self.jobs, activity, self.edits, self.marks, self.finding.found, preferences,
+                self.comparing.comparing,
             ),
             self.exports, self.control.run_prompt,
         )  # fmt: skip
@@ -205,7 +204,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         shown, control = self.shown, self.control
-        self.menus.connect_actions(self._slots())
+        self.menus.connect_actions(commands(self))
         self.menus.chosen.connect(self.choices.choose)
         self.menus.panel_wanted.connect(self.panels.bring_up)
         shown.changed.connect(self._on_shown)
@@ -222,11 +221,10 @@ class MainWindow(QMainWindow):
         for part in (shown, control, self.edits, self.documents, self.exports, self.keeping):
             part.failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
-        self.comparing.read.connect(self.documents.remember)
+        self.comparing.comparing.read.connect(self.documents.remember)
+        self.comparing.panel_wanted.connect(self.panels.bring_up)
         self.keeping.kept.connect(self.documents.remember)
-        for speaker in (
-            control, self.marks, self.take_over, self.documents, self.exports, self.comparing, self.keeping, self.kept
-        ):  # fmt: skip
+        for speaker in (control, self.marks, self.take_over, self.documents, self.exports, self.keeping, self.kept):
             speaker.said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
@@ -238,65 +236,6 @@ class MainWindow(QMainWindow):
         self.choices.keep_chosen.connect(self.kept.choose)
         self.strip.follow_changed.connect(lambda on: self.menus.actions["follow"].setEnabled(not on))
 
-    def _slots(self) -> dict[str, Callable[[], object]]:
-        """The function of each menu entry, by the entry's name."""
-        keys = {
-            "previous": Qt.Key.Key_Left, "next": Qt.Key.Key_Right, "up": Qt.Key.Key_Up, "down": Qt.Key.Key_Down,
-            "frame": Qt.Key.Key_F, "zoom_in": Qt.Key.Key_W, "zoom_out": Qt.Key.Key_S, "pan_left": Qt.Key.Key_A,
-            "pan_right": Qt.Key.Key_D,
-        }  # fmt: skip
-        return {
-            "open": self.documents.ask_open,
-            "recordings": self.browser.show,
-            "save": self.documents.ask_save,
-            "keep": self.keeping.keep,
-            "compare": self.comparing.ask,
-            "model_folder": self.run_panel.model.choose_folder,
-            "requests": self.run_panel.choose_requests,
-            "attach": self.server.ask,
-            "attach_again": self.server.attach_again,
-            "detach": self.server.detach,
-            "export": self._export_picture,
-            "export_panel": lambda: self.panels.with_focused(self.exports.ask_panel_picture),
-            "export_trace": self.exports.ask_trace,
-            "export_report": self.exports.ask_report,
-            "export_csv": partial(self.exports.ask_tables, "csv"),
-            "export_parquet": partial(self.exports.ask_tables, "parquet"),
-            "copy_picture": lambda: self.panels.with_focused(self.exports.copy_picture),
-            "copy_csv": lambda: self.panels.with_focused(self.exports.copy_csv),
-            "quit": self.close,
-            "undo": self.edits.stack.undo,
-            "redo": self.edits.stack.redo,
-            "run": lambda: self.scenarios.run_or(self.control.run_or_pause),
-            "run_prompt": lambda: self.scenarios.run_or(self.control.run_prompt),
-            "step": self.control.step,
-            "stop": self.control.stop,
-            "mark": self.marks.put,
-            "rename_mark": self.marks.rename,
-            "remove_mark": self.marks.remove,
-            "previous_mark": partial(self.marks.walk, -1),
-            "next_mark": partial(self.marks.walk, 1),
-            **self.replay.slots,
-            "take_over": self.take_over.take_over,
-            "measure_ceilings": self.control.measure_ceilings,
-            "find": self.finding.ask,
-            "find_next": partial(self.finding.go, 1),
-            "find_previous": partial(self.finding.go, -1),
-            "clear": self._clear_or_stop,
-            "back": self.selection.back,
-            "forward": self.selection.forward,
-            **{name: partial(self.keyboard.key, key) for name, key in keys.items()},
-            "start_page": self.start.show,
-            "follow": self.keyboard.follow,
-            "show_live": self.shown.show_live,
-            "restore_layout": self.panels.restore_layout,
-            "full_screen": lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen),
-            "palette": lambda: show_palette(self, self.menus, self.run_panel),
-            "keys": lambda: show_keys(self, self.menus),
-            "panel_help": lambda: self.panels.with_focused(partial(show_panel_help, self)),
-            "about": lambda: show_about(self),
-        }
-
     @Slot()
     def _show_history(self) -> None:
         stack = self.edits.stack
@@ -304,12 +243,14 @@ class MainWindow(QMainWindow):
             stack.undoText() if stack.canUndo() else None, stack.redoText() if stack.canRedo() else None
         )
 
-    def _export_picture(self) -> None:
+    def export_picture(self) -> None:
+        """Ask where to put a picture of the window, with all panels drawn."""
         if self.refresher.has_turns:
             self.refresher.draw_all()
         self.exports.ask_picture(self, "decodescope")
 
-    def _clear_or_stop(self) -> None:
+    def clear_or_stop(self) -> None:
+        """Leave the start page, or clear the selection; where neither is there, stop the run."""
         if self.start.is_shown and self.shown.session is not None:
             self.start.leave()
         elif not self.selection.clear():
@@ -387,7 +328,6 @@ class MainWindow(QMainWindow):
         self.strip.refresh()
         self.replay.bar.restyle()
         self.panels.restyle()
-        self.comparing.restyle()
         self.browser.restyle()
         self.finding.restyle()
 
@@ -405,7 +345,6 @@ class MainWindow(QMainWindow):
         self.activity.look()
         self.room.look()
         self.panels.rebuild()
-        self.comparing.retranslate()
         self.browser.retranslate()
         self.finding.retranslate()
 
@@ -489,6 +428,7 @@ class MainWindow(QMainWindow):
         if self._closing:  # a signal asked again while the window waits for files
             event.ignore()
             return
+        self.setFocus()  # a field that is left hands over what is typed in it
         self.preferences.geometry = self.saveGeometry()
         self.panels.keep(self.preferences)
         self.preferences.sync()

@@ -19,8 +19,13 @@ def itl_seconds(session: Session, rows: NDArray[np.int64]) -> NDArray[np.float64
 
     The emission before may lie outside of `rows`; the first one of a request ends no gap.
     """
+    return emission_gaps(session, rows)[1]
+
+
+def emission_gaps(session: Session, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(the first row of each emission that ends a gap, the gap as in `itl_seconds`), request by request."""
     if not len(rows):
-        return np.empty(0)
+        return np.empty(0, np.int64), np.empty(0)
     low = int(rows[0])
     part = slice(low, int(rows[-1]) + 1)
     order = np.argsort(session.tokens["request_id"][part], kind="stable")
@@ -39,8 +44,9 @@ def itl_seconds(session: Session, rows: NDArray[np.int64]) -> NDArray[np.float64
     chosen[rows - low] = True
     wanted = np.zeros(len(begins), bool)
     wanted[(np.searchsorted(begins, np.arange(len(order)), "right") - 1)[chosen[order]]] = True
-    gaps: NDArray[np.float64] = passed[wanted & known] / 1e9
-    return gaps
+    ends_gap = wanted & known
+    gaps: NDArray[np.float64] = passed[ends_gap] / 1e9
+    return low + order[begins[ends_gap]], gaps
 
 
 def gap_ns(session: Session, row: int) -> int | None:

@@ -33,7 +33,7 @@ def wall_ns(session: Session, first: int, end: int) -> int:
     if not len(rows):
         return 0
     first_row, last_row = int(rows[0]), int(rows[-1])
-    since_ns = _begin_ns(session, first_row)
+    since_ns = begin_ns(session, first_row)
     a, b = _token_rows(session, first, end)
     until_ns = int(session.tokens["emitted_ns"][b - 1]) if b > a else int(steps["end_ns"][last_row])
     taught = first_row + np.flatnonzero(steps["kind"][first_row : last_row + 1] == TEACHER)
@@ -67,7 +67,7 @@ def _traced_ns(session: Session) -> int:
     return int(max(table["end_ns"].max() for table in tables) - min(table["start_ns"][0] for table in tables))
 
 
-def _begin_ns(session: Session, first: int) -> int:
+def begin_ns(session: Session, first: int) -> int:
     """When the time of a range begins, ns; `first` is its first generating step."""
     start_ns = int(session.steps["start_ns"][first])
     before_ns = int(session.steps["end_ns"][first - 1]) if first else -1

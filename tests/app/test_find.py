@@ -10,8 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from app.dialogs.find import FindDialog, state_words
+from app.dialogs.find import FindDialog
 from app.models.found import Found
+from app.widgets.found_list import FoundList, state_words
 from app.window.find_control import together
 from app.window.main_window import MainWindow
 from engine.figures.finding import Hit, TextPattern, found_in
@@ -61,7 +62,7 @@ def test_every_place_is_found_and_gone_to_one_after_the_other(qtbot: QtBot, show
     word, number = word_of(shown)
     dialog = search(qtbot, shown, word.lower())
     found = shown.finding.found
-    assert len(found) == dialog.rows.rowCount() == number > 1
+    assert len(found) == dialog.list.rows.rowCount() == number > 1
     assert dialog.said.text() == f"{number} found"
     qtbot.keyClick(dialog.field, Qt.Key.Key_Return)
     assert dialog.said.text() == f"1 of {number}"
@@ -78,7 +79,7 @@ def test_every_place_is_found_and_gone_to_one_after_the_other(qtbot: QtBot, show
 
 def test_a_click_and_the_arrows_in_the_list_select(qtbot: QtBot, shown: MainWindow) -> None:
     dialog = search(qtbot, shown, word_of(shown)[0].lower())
-    place = dialog.list.visualRect(dialog.rows.index(1, 0)).center()
+    place = dialog.list.visualRect(dialog.list.rows.index(1, 0)).center()
     qtbot.mouseClick(dialog.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert shown.finding.found.at == 1
     token = shown.selection.now.token
@@ -210,7 +211,7 @@ def test_a_session_that_has_grown_can_be_searched_again(qtbot: QtBot) -> None:
     qtbot.addWidget(parent)
     session = busy_run().session
     found = found_of(session, "cat")
-    dialog = FindDialog(found, parent)
+    dialog = FindDialog(FoundList(found), parent)
     assert dialog.anew.isHidden()
     session.apply([])
     dialog.show_state()

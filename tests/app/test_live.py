@@ -25,7 +25,7 @@ from tests.app.test_window import error_text, press
 
 WAIT_MS = 60_000
 MANY = 900
-COMPARING = ("summary", "parallel", "before-after")
+COMPARING = ("summary", "parallel", "before-after", "compare")
 """Panels that hold two ways against each other: one plain run gives them no figure."""
 
 

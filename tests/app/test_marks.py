@@ -206,3 +206,17 @@ def test_the_timeline_offers_marks_by_pointer(qtbot: QtBot, window: MainWindow, 
     name(window, "by pointer")
     settled(qtbot, window)
     assert kept(recorded) == ["by pointer"]
+
+
+def test_notes_that_were_just_typed_are_kept_when_the_window_is_closed(
+    qtbot: QtBot, window: MainWindow, recorded: Path
+) -> None:
+    window.panels.bring_up("session")
+    panel = window.docks["session"].build()
+    notes = panel.words.notes  # type: ignore[attr-defined]
+    notes.setFocus()
+    qtbot.keyClicks(notes, "typed just now")
+    window.close()
+    session = open_session(recorded)
+    session.source.close()  # type: ignore[union-attr]
+    assert session.meta["notes"] == "typed just now"

@@ -20,6 +20,7 @@ SUITES = (
     "beside_forward",
     "block_map",
     "ceilings",
+    "compare",
     "delays",
     "detail_cost",
     "find",

@@ -41,6 +41,7 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
     "session": of_session.SESSION,
     "requests": of_requests.REQUESTS,
     "query": of_work.QUERY,
+    "compare": {},
 }  # fmt: skip
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",

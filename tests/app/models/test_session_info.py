@@ -157,3 +157,25 @@ def test_a_refresh_of_a_long_run_reads_only_what_is_new(monkeypatch: pytest.Monk
     request(session, 200, "p", sampling={"seed": 200})
     info.rows()
     assert read == [200]
+
+
+def test_marks_of_a_person_are_listed_with_their_steps() -> None:
+    session = synthetic_session(10)
+    for step in (7, 2):
+        mark = schema.Mark(int(session.steps["start_ns"][step]), "user", f"<b>at</b> {step}")
+        session.apply([schema.MarkChanged(None, mark)])
+    rows = [row for row in SessionInfo(session).rows() if row.group == "Marks"]
+    assert [(row.name, row.step) for row in rows] == [("<b>at</b> 2", 2), ("<b>at</b> 7", 7)]
+    assert rows[0].value.endswith(" · step 2")
+    many = [schema.MarkChanged(None, schema.Mark(number, "user", str(number))) for number in range(MOST_SHOWN)]
+    session.apply(many)
+    info = SessionInfo(session)
+    assert [row.value for row in info.rows() if row.group == "Marks"][-1] == "2 further marks"
+    assert len([row for row in info.every_row() if row.group == "Marks"]) == MOST_SHOWN + 2
+
+
+def test_marks_of_a_session_without_steps_are_listed() -> None:
+    session = Session()
+    session.apply([schema.SessionStarted({"model": "m"}), schema.Mark(5, "user", "here")])
+    (row,) = (row for row in SessionInfo(session).rows() if row.group == "Marks")
+    assert (row.name, row.step) == ("here", None)

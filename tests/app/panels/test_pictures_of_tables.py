@@ -1,4 +1,4 @@
-"""How Roofline, Summary, Before and after, Requests and Kernels look, in dark and in light."""
+"""How Roofline, Summary, Before and after and the panels with tables look, in dark and in light."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pytestqt.qtbot import QtBot
 
 from app.core.selection import Selection
 from app.look import theme
+from app.models.side_by_side import compared
 from app.panels.base import Panel, PanelContext
 from app.panels.before_after import BeforeAfterPanel
+from app.panels.compare import ComparePanel
 from app.panels.kernels import KernelsPanel
 from app.panels.query import QueryPanel
 from app.panels.requests import RequestsPanel
 from app.panels.roofline import RooflinePanel
 from app.panels.summary import SummaryPanel
 from engine.session.asking import Answered, Cut
+from engine.session.patience import Patience
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.app.panels.sessions import busy_run
@@ -55,6 +58,18 @@ def query() -> Panel:
     return panel
 
 
+def compare(page: str) -> Panel:
+    panel = shown(ComparePanel, synthetic_session(120, kv="none", seed=1), 1440, 560)
+    assert isinstance(panel, ComparePanel)
+    a, b = panel.session, synthetic_session(120, seed=2)
+    assert a is not None
+    panel.comparing.compared = compared(a, b, "/recordings/none.dscope", "/recordings/contiguous.dscope", Patience())
+    panel.comparing.of = (a, a.revision)
+    panel.comparing.changed.emit()
+    panel.show_page(page)
+    return panel
+
+
 PANELS: dict[str, Callable[[], Panel]] = {
     "roofline": lambda: shown(RooflinePanel, synthetic_session(60), 1200, 560),
     "roofline-gpu": lambda: shown(RooflinePanel, on_a_gpu(), 800, 600),
@@ -63,6 +78,9 @@ PANELS: dict[str, Callable[[], Panel]] = {
     "requests": lambda: shown(RequestsPanel, busy_run().session, 1300, 260),
     "kernels": lambda: shown(KernelsPanel, session_of(serving_trace(12, layers=3, prefill_every=5)), 900, 400),
     "query": query,
+    "compare": lambda: compare("differences"),
+    "compare-charts": lambda: compare("charts"),
+    "compare-requests": lambda: compare("requests"),
 }
 
 
