@@ -57,6 +57,7 @@ class FindControl(QObject):
         self._typing.timeout.connect(self.search)
         self._came.connect(self._on_came)
         shown.changed.connect(self._on_shown)
+        shown.part_changed.connect(self._on_shown)
 
     @Slot()
     def ask(self) -> None:

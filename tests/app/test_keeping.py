@@ -13,7 +13,6 @@ from app.window.feed import Feed
 from app.window.main_window import MainWindow
 from engine.client.recordings import Recordings
 from engine.errors import SessionFileError
-from engine.session import schema
 from engine.session.file import open_session
 from engine.session.writer import SessionWriter
 from tests.app.conftest import Engines, WindowMaker
@@ -54,10 +53,7 @@ def test_what_happened_so_far_is_kept_while_the_run_goes_on(
 ) -> None:
     engines.now.steps = 1500
     with qtbot.waitSignal(window.feed.run_ended):
-        press(window, "Run")
-        qtbot.waitUntil(lambda: window.shown.session is not None and len(window.shown.session.steps) > 0)
-        window.control.run_or_pause()
-        qtbot.waitUntil(lambda: window.control.state == "paused")
+        begin_paused(qtbot, window)
         session = window.shown.session
         assert session is not None
         qtbot.waitUntil(lambda: keep_shows(qtbot, window, len(session.steps)))
@@ -66,13 +62,19 @@ def test_what_happened_so_far_is_kept_while_the_run_goes_on(
     assert len(session.steps) == 1500
 
 
+def begin_paused(qtbot: QtBot, window: MainWindow) -> None:
+    """Begin a run that stands after its first batch."""
+    press(window, "Step")
+    qtbot.waitUntil(lambda: window.control.state == "paused")
+    qtbot.waitUntil(lambda: window.shown.session is not None and len(window.shown.session.requests) > 0)
+
+
 def keep_shows(qtbot: QtBot, window: MainWindow, steps: int) -> bool:
     """Whether a copy of the present run has so many steps: what was applied is committed within a tenth of a second."""
     path = keep(qtbot, window)
     copy = open_session(path)
     copy.source.close()  # type: ignore[union-attr]
-    assert copy.meta["model"] == "synthetic"
-    return len(copy.steps) == steps
+    return copy.meta.get("model") == "synthetic" and len(copy.steps) == steps
 
 
 def test_each_key_makes_a_file_of_its_own_that_nothing_throws_away(
@@ -127,10 +129,7 @@ def test_a_full_disk_is_said_once_and_the_run_goes_on_in_memory(
 
 def test_size_and_rate_are_shown_while_a_run_is_recorded_and_not_after_it(qtbot: QtBot, window: MainWindow) -> None:
     with qtbot.waitSignal(window.feed.run_ended):
-        press(window, "Run")
-        qtbot.waitUntil(lambda: window.control.active)
-        window.control.run_or_pause()
-        qtbot.waitUntil(lambda: window.control.state == "paused")
+        begin_paused(qtbot, window)
         window.status_control.refresh()
         assert window.status.recording.text().startswith("recording ")
         window.control.run_or_pause()
@@ -169,8 +168,10 @@ def test_a_mark_of_a_run_that_is_over_is_in_the_copy(qtbot: QtBot, window: MainW
     run_to_the_end(qtbot, window)
     window.selection.change(step=3)
     window.menus.actions["mark"].trigger()
-    qtbot.waitUntil(lambda: not window.jobs.busy)
+    qtbot.waitUntil(lambda: "user" in marks_kept(qtbot, window))  # the thread that keeps the events writes it
+
+
+def marks_kept(qtbot: QtBot, window: MainWindow) -> list[str]:
     copy = open_session(keep(qtbot, window))
     copy.source.close()  # type: ignore[union-attr]
-    assert [mark.kind for mark in copy.marks] == ["user"]
-    assert isinstance(copy.marks[0], schema.Mark)
+    return [mark.kind for mark in copy.marks]
