@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from app.dialogs.shortcuts import all_actions, keys_text
 from app.look.theme import GRID, GROUP_GAP, ROW_GAP, theme
@@ -92,6 +93,7 @@ class CommandPalette(QDialog):
 
     def _fill(self, typed: str) -> None:
         words = typed.casefold().split()
+        self.entries = [entry for entry in self.entries if isValid(entry[1])]  # a list of recent files is made anew
         found = [entry for entry in self.entries if all(word in entry[0].casefold() for word in words)]
         self._list.clear()
         for text, action in sorted(found, key=lambda entry: closeness(entry[0], typed)):
@@ -116,10 +118,11 @@ class CommandPalette(QDialog):
     def _run(self) -> None:
         item = self._list.currentItem()
         action = item.data(ACTION) if item is not None else None
-        if isinstance(action, QAction) and not action.isEnabled():
+        there = isinstance(action, QAction) and isValid(action)
+        if there and not action.isEnabled():
             return  # its reason stands beside it
         self.close()
-        if isinstance(action, QAction):
+        if there:
             action.trigger()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
