@@ -96,7 +96,7 @@ NONE_MARKED: Final = QT_TRANSLATE_NOOP("Differences", "No difference beyond chan
 FASTER: Final = QT_TRANSLATE_NOOP("Differences", "B is {times}× as fast as A in tokens/s (95 %: {low} to {high}).")
 NOT_SURE: Final = QT_TRANSLATE_NOOP(
     "Differences",
-    "B is {times}× as fast as A in tokens/s (95 %: {low} to {high}), which is within chance or {relevant}.",
+    "B is {times}× as fast as A in tokens/s (95 %: {low} to {high}): not significantly more than {relevant} apart.",
 )
 
 

@@ -16,11 +16,7 @@ from numpy.typing import NDArray
 
 from app.look.translation_marks import QT_TRANSLATE_NOOP
 from app.look.units import (
-    DERIVED,
-    MEASURED,
     NOT_APPLICABLE,
-    PREDICTED,
-    THIN_SPACE,
     count,
     memory,
     name_of,
@@ -35,13 +31,12 @@ from engine.figures.compared import ComparedSides, check, compared_sides
 from engine.figures.metrics import Summary, summarise
 from engine.figures.side_by_side import Pair, SideBySide, side_by_side
 from engine.figures.step_range import StepRange
-from engine.figures.two_summaries import Group, Provenance, TwoFigures, two_summaries
+from engine.figures.two_summaries import TwoFigures, two_summaries
 from engine.session.patience import Patience
 from engine.session.store import Session
 
 CONTEXT: Final = "SideBySide"
 Translate = Callable[[str], str]
-MARKS: Final[dict[Provenance, str]] = {"measured": MEASURED, "derived": DERIVED, "predicted": PREDICTED}
 
 UNTOLD: Final = QT_TRANSLATE_NOOP("SideBySide", "not told by this server")
 UNTRACED: Final = QT_TRANSLATE_NOOP("SideBySide", "not told by this trace")
@@ -64,51 +59,6 @@ OWN_ENGINE: Final = QT_TRANSLATE_NOOP("SideBySide", "DecodeScope's own engine")
 ALL_SAME: Final = QT_TRANSLATE_NOOP("SideBySide", "nowhere")
 AT_LOGPROB: Final = QT_TRANSLATE_NOOP("SideBySide", "{token} at {logprob} nats")
 AGAINST: Final = QT_TRANSLATE_NOOP("SideBySide", "{a} against {b}")
-
-GROUPS: Final[dict[Group, str]] = {
-    "tokens": QT_TRANSLATE_NOOP("SideBySide", "Tokens and steps"),
-    "time": QT_TRANSLATE_NOOP("SideBySide", "Time"),
-    "positions": QT_TRANSLATE_NOOP("SideBySide", "Positions"),
-    "kv": QT_TRANSLATE_NOOP("SideBySide", "KV memory, peak"),
-    "phases": QT_TRANSLATE_NOOP("SideBySide", "Time by phase"),
-    "use": QT_TRANSLATE_NOOP("SideBySide", "Use of the device"),
-}
-NAMES: Final = {
-    "tokens": QT_TRANSLATE_NOOP("SideBySide", "tokens"),
-    "steps": QT_TRANSLATE_NOOP("SideBySide", "steps"),
-    "wall time": QT_TRANSLATE_NOOP("SideBySide", "wall time"),
-    "rate": QT_TRANSLATE_NOOP("SideBySide", "rate"),
-    "time to first token p50": QT_TRANSLATE_NOOP("SideBySide", "time to first token p50"),
-    "time to first token p90": QT_TRANSLATE_NOOP("SideBySide", "time to first token p90"),
-    "time per output token p50": QT_TRANSLATE_NOOP("SideBySide", "time per output token p50"),
-    "time per output token p90": QT_TRANSLATE_NOOP("SideBySide", "time per output token p90"),
-    "gap between tokens p50": QT_TRANSLATE_NOOP("SideBySide", "gap between tokens p50"),
-    "gap between tokens p90": QT_TRANSLATE_NOOP("SideBySide", "gap between tokens p90"),
-    "gap between tokens p99": QT_TRANSLATE_NOOP("SideBySide", "gap between tokens p99"),
-    "positions computed": QT_TRANSLATE_NOOP("SideBySide", "computed"),
-    "positions new": QT_TRANSLATE_NOOP("SideBySide", "new"),
-    "positions recomputed": QT_TRANSLATE_NOOP("SideBySide", "recomputed"),
-    "positions padding": QT_TRANSLATE_NOOP("SideBySide", "padding"),
-    "positions rejected": QT_TRANSLATE_NOOP("SideBySide", "rejected"),
-    "positions reused": QT_TRANSLATE_NOOP("SideBySide", "reused"),
-    "KV used_peak": QT_TRANSLATE_NOOP("SideBySide", "used"),
-    "KV reserved_peak": QT_TRANSLATE_NOOP("SideBySide", "reserved"),
-    "KV held_peak": QT_TRANSLATE_NOOP("SideBySide", "held"),
-    "KV kept_peak": QT_TRANSLATE_NOOP("SideBySide", "kept for a batch"),
-    "KV evictable_peak": QT_TRANSLATE_NOOP("SideBySide", "evictable"),
-    "KV draft_kv_used_peak": QT_TRANSLATE_NOOP("SideBySide", "draft model, used"),
-    "KV draft_kv_reserved_peak": QT_TRANSLATE_NOOP("SideBySide", "draft model, reserved"),
-    "KV predicted": QT_TRANSLATE_NOOP("SideBySide", "by the formula"),
-    "time: prepare": QT_TRANSLATE_NOOP("SideBySide", "prepare input"),
-    "time: attention": QT_TRANSLATE_NOOP("SideBySide", "attention"),
-    "time: ffn": QT_TRANSLATE_NOOP("SideBySide", "FFN"),
-    "time: norm": QT_TRANSLATE_NOOP("SideBySide", "norm"),
-    "time: sampling": QT_TRANSLATE_NOOP("SideBySide", "sampling"),
-    "time: other": QT_TRANSLATE_NOOP("SideBySide", "other"),
-    "MBU": QT_TRANSLATE_NOOP("SideBySide", "MBU"),
-    "MFU": QT_TRANSLATE_NOOP("SideBySide", "MFU"),
-}
-"""The name of each figure under its group, by its key in `compare --json`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +159,6 @@ def _untold(summary: Summary, say: Translate) -> str:
     if summary.serving is None:
         return NOT_APPLICABLE
     return say(UNTRACED if summary.trace else UNTOLD)
-
-
-def marked(row: TwoFigures, value: float | None, summary: Summary, say: Translate = english) -> str:
-    """The same, with the mark of its provenance."""
-    text = written(row, value, summary, say)
-    return text if value is None else f"{text}{THIN_SPACE}{MARKS[row.provenance]}"
 
 
 def times(row: TwoFigures) -> str:

@@ -84,7 +84,7 @@ def sides(compared: Compared) -> list[tuple[str, str]]:
         (compared.a, compared.a_path, compared.a_steps),
         (compared.b, compared.b_path, compared.b_steps),
     ):
-        name = f"{side_name(summary, path, say_side)} · {range_words(steps)}"
+        name = f"{range_words(steps)} · {side_name(summary, path, say_side)}"
         url = "" if summary.serving is None else summary.serving["url"]
         found.append((name, "\n".join(filter(None, [name, url, summary.device, path]))))
     return found

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from app.models.side_by_side import GROUPS, NAMES, compared, parting_text, side_name, verdict
+from app.models.differences import ALL_NAMES, GROUP_NAMES
+from app.models.side_by_side import compared, parting_text, side_name, verdict
 from engine.figures.metrics import summarise
 from engine.figures.side_by_side import Pair, Parting, SideBySide
-from engine.figures.two_summaries import two_summaries
 from engine.session.patience import GivenUpError, Patience
 from tests.engine.figures.served import recorded, session_of
 from tests.engine.session.synthetic import synthetic_session
@@ -44,11 +44,11 @@ def test_a_parting_names_both_tokens_and_the_logprob_that_is_known() -> None:
     assert parting_text(SAME) == "nowhere"
 
 
-def test_every_figure_and_group_has_words() -> None:
-    summary = summarise(synthetic_session(3))
-    rows = two_summaries(summary, summary)
-    assert {row.name for row in rows} == set(NAMES)
-    assert {row.group for row in rows} == set(GROUPS)
+def test_every_difference_has_words() -> None:
+    session = synthetic_session(30)
+    found = compared(session, session, "", "", Patience())
+    assert {one.name for one in found.sides.whole.figures} <= set(ALL_NAMES)
+    assert {one.group for one in found.sides.whole.figures} <= set(GROUP_NAMES)
 
 
 def test_a_side_is_named_by_what_generated_it() -> None:
