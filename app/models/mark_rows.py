@@ -25,7 +25,8 @@ def mark_rows(session: Session, most: int | None = MOST_SHOWN) -> Iterator[InfoR
         value = translate("SessionInfo", "at {time} {mark}").format(time=seconds(mark.t_ns / 1e9), mark=MEASURED)
         step = steps[place] if steps else None
         if step is not None:
-            value += f" · {translate('SessionInfo', 'step {}').format(count(step))}"
+            words = translate("SessionInfo", "step {}").format(count(step))
+            value = f"{value} · {words}"
         tip = translate("SessionInfo", "A click selects this step.") if step is not None else ""
         yield InfoRow(group, mark.label, value, tip, step=step)
     more = 0 if most is None else len(marks) - most

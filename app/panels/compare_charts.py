@@ -115,7 +115,7 @@ class CompareCharts(QWidget):
         for name, chart in self.charts.items():
             quantity = self._of(name)
             lines, end, pooled = overlay_lines(found.sides.a, found.sides.b, quantity, self._axis)
-            title = f"{quantity_name(quantity)} · {self.tr('A solid, B dashed')}"
+            title = " · ".join((quantity_name(quantity), self.tr("A solid, B dashed")))
             if pooled > 1:
                 title += self.tr(" · means of {} steps").format(count(pooled))
             chart.title = title if lines else self.tr("{}: not told").format(quantity_name(quantity))

@@ -35,7 +35,7 @@ def short_name(name: str) -> str:
         for at in range(len(name) - 1, 0, -1):  # the last parenthesis that closes, and where it opens
             depth += (name[at] == ")") - (name[at] == "(")
             if depth == 0:
-                return name[:at].rstrip() or name
+                return name if name[at - 1] == " " else name[:at]  # “Memcpy HtoD (Pinned -> Device)” is no function
     return name
 
 

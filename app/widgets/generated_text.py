@@ -167,7 +167,7 @@ class GeneratedText(QWidget):
             return
         chat = _is_chat(request)
         if chat:
-            self._append([f"{self.tr('User')}\n"], theme().accent, bold=True)
+            self._append([self.tr("User") + "\n"], theme().accent, bold=True)
         pieces = prompt_pieces(request, MOST_OF_PROMPT)
         self._prompt_begin = self._end
         self._prompt_positions = [position for _, position in pieces]

@@ -54,6 +54,7 @@ class QueryPlot(QWidget):
         super().__init__(parent)
         self.plot = make_plot()
         self.plot.setAccessibleName(name)
+        self.plot.setToolTip(self.tr("The wheel zooms, dragging pans; another choice of columns shows everything"))
         self._axis = NamedAxis()
         self.plot.getPlotItem().setAxisItems({"bottom": self._axis})
         style_plot(self.plot)

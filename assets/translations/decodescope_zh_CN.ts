@@ -89,6 +89,17 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>AnswerView</name>
+    <message>
+        <source>Rows of the answer</source>
+        <translation>结果的各行</translation>
+    </message>
+    <message>
+        <source>A row with a step, a request or a token selects it in the window</source>
+        <translation>选择含有步、请求或 token 的行，会在窗口中选中它</translation>
+    </message>
+</context>
+<context>
     <name>AttachControl</name>
     <message>
         <source>{server} answers. Models: {models}</source>
@@ -1124,77 +1135,132 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>CompareCharts</name>
+    <message>
+        <source>Quantity</source>
+        <translation>物理量</translation>
+    </message>
+    <message>
+        <source>What the first chart shows of A and B</source>
+        <translation>第一幅图显示 A 与 B 的哪个量</translation>
+    </message>
+    <message>
+        <source>Aligned by</source>
+        <translation>对齐方式</translation>
+    </message>
+    <message>
+        <source>by token</source>
+        <translation>按 token</translation>
+    </message>
+    <message>
+        <source>by step</source>
+        <translation>按步</translation>
+    </message>
+    <message>
+        <source>The axis counts the tokens that a side has emitted</source>
+        <translation>横轴为该侧已发出的 token 数</translation>
+    </message>
+    <message>
+        <source>The axis counts the steps of a side</source>
+        <translation>横轴为该侧的步数</translation>
+    </message>
+    <message>
+        <source>&amp;Show</source>
+        <translation>显示(&amp;S)</translation>
+    </message>
+    <message>
+        <source>A solid, B dashed</source>
+        <translation>A 实线，B 虚线</translation>
+    </message>
+    <message>
+        <source> · means of {} steps</source>
+        <translation> · 每 {} 步的均值</translation>
+    </message>
+    <message>
+        <source>{}: not told</source>
+        <translation>{}：未提供</translation>
+    </message>
+    <message>
+        <source>token</source>
+        <translation>token</translation>
+    </message>
+    <message>
+        <source>step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>token {}</source>
+        <translation>token {}</translation>
+    </message>
+    <message>
+        <source>step {}</source>
+        <translation>第 {} 步</translation>
+    </message>
+</context>
+<context>
     <name>CompareControl</name>
-    <message>
-        <source>No session is shown: run a prompt or open a session first.</source>
-        <translation>没有显示会话：请先运行提示词或打开会话。</translation>
-    </message>
-    <message>
-        <source>This is the session that is shown: choose another one to compare it with.</source>
-        <translation>这就是正在显示的会话：请选择另一个与之对比。</translation>
-    </message>
-    <message>
-        <source>Reading {}…</source>
-        <translation>正在读取 {}…</translation>
-    </message>
     <message>
         <source>Compare with a session</source>
         <translation>与会话对比</translation>
     </message>
-    <message>
-        <source>The window shows another session now: Refresh compares that one.</source>
-        <translation>窗口现在显示另一个会话：“刷新”会对比它。</translation>
-    </message>
-    <message>
-        <source>Copied the comparison as CSV</source>
-        <translation>已将对比复制为 CSV</translation>
-    </message>
-    <message>
-        <source>Copied the comparison as Markdown</source>
-        <translation>已将对比复制为 Markdown</translation>
-    </message>
 </context>
 <context>
-    <name>CompareDialog</name>
-    <message>
-        <source>Compare sessions</source>
-        <translation>会话对比</translation>
-    </message>
+    <name>CompareControls</name>
     <message>
         <source>Compare &amp;with</source>
         <translation>对比对象(&amp;W)</translation>
     </message>
     <message>
-        <source>&amp;Sort by</source>
-        <translation>排序依据(&amp;S)</translation>
+        <source>a recording or a baseline</source>
+        <translation>记录或基线</translation>
     </message>
     <message>
-        <source>a recent session</source>
-        <translation>最近的会话</translation>
+        <source>Compare with</source>
+        <translation>对比对象</translation>
     </message>
     <message>
-        <source>Figures of both sessions</source>
-        <translation>两个会话的数字</translation>
+        <source>Pinned baselines (★) and recent recordings; the chosen one is B</source>
+        <translation>固定的基线（★）与最近的记录；选中的为 B</translation>
     </message>
     <message>
-        <source>Requests with the same prompt</source>
-        <translation>提示词相同的请求</translation>
+        <source>Compare the baseline &amp;always</source>
+        <translation>始终与基线对比(&amp;A)</translation>
     </message>
     <message>
-        <source>Choose a &amp;file…</source>
-        <translation>选择文件(&amp;F)…</translation>
+        <source>Compare the newest baseline with whatever the window shows</source>
+        <translation>把最新的基线与窗口所显示的内容对比</translation>
     </message>
     <message>
-        <source>Choose the file of the session to compare with</source>
-        <translation>选择要对比的会话文件</translation>
+        <source>&amp;File…</source>
+        <translation>文件(&amp;F)…</translation>
+    </message>
+    <message>
+        <source>Choose the file of the recording to compare with</source>
+        <translation>选择要对比的记录文件</translation>
+    </message>
+    <message>
+        <source>&amp;Pin as baseline…</source>
+        <translation>固定为基线(&amp;P)…</translation>
+    </message>
+    <message>
+        <source>Keep what is shown, or its selected steps, as a baseline that others are compared with</source>
+        <translation>把当前显示的内容或所选的步固定为基线，供其他记录与之对比</translation>
+    </message>
+    <message>
+        <source>&amp;Unpin</source>
+        <translation>取消固定(&amp;U)</translation>
+    </message>
+    <message>
+        <source>The chosen baseline is none any more; its file stays</source>
+        <translation>所选基线不再是基线；其文件保留</translation>
     </message>
     <message>
         <source>&amp;Refresh</source>
         <translation>刷新(&amp;R)</translation>
     </message>
     <message>
-        <source>Compare again: the session in the window as it is now, with this file</source>
-        <translation>再次对比：窗口中会话的当前状态与此文件</translation>
+        <source>Compare again, with the steps that there are now</source>
+        <translation>以现有的步再次对比</translation>
     </message>
     <message>
         <source>Give up</source>
@@ -1205,80 +1271,199 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>不再等待此对比</translation>
     </message>
     <message>
-        <source>Copy as &amp;CSV</source>
-        <translation>复制为 CSV(&amp;C)</translation>
+        <source>Pin as baseline</source>
+        <translation>固定为基线</translation>
     </message>
     <message>
-        <source>Copy the figures and the requests, in base units</source>
-        <translation>以基本单位复制数字和请求</translation>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+</context>
+<context>
+    <name>ComparePanel</name>
+    <message>
+        <source>Differences of both sides</source>
+        <translation>两侧的差异</translation>
+    </message>
+    <message>
+        <source>Requests with the same prompt</source>
+        <translation>提示词相同的请求</translation>
     </message>
     <message>
         <source>Copy as &amp;Markdown</source>
         <translation>复制为 Markdown(&amp;M)</translation>
     </message>
     <message>
-        <source>Copy the figures as a table of text</source>
-        <translation>将数字复制为文本表格</translation>
+        <source>Page</source>
+        <translation>页面</translation>
     </message>
     <message>
-        <source>Close</source>
-        <translation>关闭</translation>
+        <source>Differences</source>
+        <translation>差异</translation>
     </message>
     <message>
-        <source>Close this comparison</source>
-        <translation>关闭此对比</translation>
+        <source>Charts</source>
+        <translation>图表</translation>
     </message>
     <message>
-        <source>Compare with</source>
-        <translation>对比对象</translation>
+        <source>Explained</source>
+        <translation>成因</translation>
     </message>
     <message>
-        <source>Recent sessions; the chosen one is B</source>
-        <translation>最近的会话；选中的为 B</translation>
+        <source>Requests</source>
+        <translation>请求</translation>
     </message>
     <message>
-        <source>Sort by</source>
-        <translation>排序依据</translation>
+        <source>Each figure of A and B, with an interval</source>
+        <translation>A 与 B 的各项数字及其区间</translation>
     </message>
     <message>
-        <source>The column by which the requests are sorted</source>
-        <translation>请求按哪一列排序</translation>
+        <source>A and B over the same axis</source>
+        <translation>A 与 B 画在同一横轴上</translation>
     </message>
     <message>
-        <source>Direction</source>
-        <translation>方向</translation>
+        <source>Where the difference of the time per token comes from</source>
+        <translation>每 token 时间的差异从何而来</translation>
     </message>
     <message>
-        <source>The smallest first</source>
-        <translation>从小到大</translation>
+        <source>The requests of both sides, and where their texts part</source>
+        <translation>两侧的请求，及其文本的分歧处</translation>
     </message>
     <message>
-        <source>The largest first</source>
-        <translation>从大到小</translation>
+        <source>A click, or Enter, shows the token at which a request parts</source>
+        <translation>单击或按回车会显示请求产生分歧的 token</translation>
     </message>
     <message>
-        <source>Enter or a double click shows the token at which a request parts</source>
-        <translation>按回车或双击会显示请求产生分歧的 token</translation>
+        <source>Copy the comparison as a table of text</source>
+        <translation>将对比复制为文本表格</translation>
+    </message>
+    <message>
+        <source>B against A: {change} tokens/s ƒ</source>
+        <translation>B 相对 A：{change} tokens/s ƒ</translation>
+    </message>
+    <message>
+        <source>Run a prompt or open a recording, and compare it here with another one or with a baseline.</source>
+        <translation>运行提示词或打开记录，即可在此与另一个记录或基线对比。</translation>
+    </message>
+    <message>
+        <source>Only a session with steps tells where its time went.</source>
+        <translation>只有包含步的会话才能说明时间花在哪里。</translation>
+    </message>
+    <message>
+        <source>Before the texts part: {}</source>
+        <translation>文本分歧之前：{}</translation>
+    </message>
+    <message>
+        <source>Comparing with {}…</source>
+        <translation>正在与 {} 对比…</translation>
+    </message>
+    <message>
+        <source>Choose a recording, drop a file here, or pin what is shown to compare other steps with it.</source>
+        <translation>选择一个记录、把文件拖放到此处，或固定当前显示的内容以便与其他步对比。</translation>
+    </message>
+    <message>
+        <source>There is more since: it is compared in a moment, or by Refresh.</source>
+        <translation>此后又有新数据：稍后自动对比，或按“刷新”。</translation>
+    </message>
+    <message>
+        <source>all steps</source>
+        <translation>所有步</translation>
+    </message>
+    <message>
+        <source>steps {first}–{last}</source>
+        <translation>第 {first}–{last} 步</translation>
     </message>
     <message>
         <source>Figure</source>
         <translation>数字</translation>
     </message>
     <message>
-        <source>What is compared, as `decodescope compare` prints it.</source>
-        <translation>对比的内容，与 `decodescope compare` 输出的一致。</translation>
+        <source>What is compared.</source>
+        <translation>对比的内容。</translation>
     </message>
     <message>
-        <source>The session in the window.</source>
-        <translation>窗口中的会话。</translation>
+        <source>The session in the window, or its selected steps.</source>
+        <translation>窗口中的会话，或其所选的步。</translation>
     </message>
     <message>
-        <source>The session of the chosen file.</source>
-        <translation>所选文件的会话。</translation>
+        <source>The chosen recording, or the steps of it that are compared.</source>
+        <translation>所选的记录，或其中参与对比的步。</translation>
     </message>
     <message>
-        <source>How many times as much B has as A, derived.</source>
-        <translation>B 是 A 的多少倍（推导）。</translation>
+        <source>B − A</source>
+        <translation>B − A</translation>
+    </message>
+    <message>
+        <source>The absolute difference.</source>
+        <translation>绝对差。</translation>
+    </message>
+    <message>
+        <source>relative</source>
+        <translation>相对</translation>
+    </message>
+    <message>
+        <source>The difference as a share of A.</source>
+        <translation>差值占 A 的比例。</translation>
+    </message>
+    <message>
+        <source>95 % interval</source>
+        <translation>95 % 区间</translation>
+    </message>
+    <message>
+        <source>Of the relative difference, by a bootstrap over steps. “—”: counted, so exact, or too few steps.</source>
+        <translation>相对差的区间，由对步的自助法（bootstrap）得出。“—”：计数得出因而精确，或步数太少。</translation>
+    </message>
+    <message>
+        <source>◆: a significant difference. ▲ worse, ▼ better.</source>
+        <translation>◆：显著差异。▲ 变差，▼ 变好。</translation>
+    </message>
+    <message>
+        <source>B is worse, beyond chance</source>
+        <translation>B 更差，超出偶然</translation>
+    </message>
+    <message>
+        <source>B is better, beyond chance</source>
+        <translation>B 更好，超出偶然</translation>
+    </message>
+    <message>
+        <source>Different, beyond chance</source>
+        <translation>有差异，超出偶然</translation>
+    </message>
+    <message>
+        <source>B is slower by this</source>
+        <translation>B 因此变慢</translation>
+    </message>
+    <message>
+        <source>B is faster by this</source>
+        <translation>B 因此变快</translation>
+    </message>
+    <message>
+        <source>Time per token: A {a} ●, B {b} ●; the difference of {difference} ƒ, by cause</source>
+        <translation>每 token 时间：A {a} ●，B {b} ●；差值 {difference} ƒ，按成因拆分</translation>
+    </message>
+    <message>
+        <source>latency</source>
+        <translation>延迟</translation>
+    </message>
+    <message>
+        <source>tokens/s</source>
+        <translation>tokens/s</translation>
+    </message>
+    <message>
+        <source>KV used</source>
+        <translation>KV 已用</translation>
+    </message>
+    <message>
+        <source>KV reserved</source>
+        <translation>KV 已预留</translation>
+    </message>
+    <message>
+        <source>positions computed</source>
+        <translation>计算的位置</translation>
+    </message>
+    <message>
+        <source>phase {}</source>
+        <translation>阶段 {}</translation>
     </message>
     <message>
         <source>From the request&apos;s arrival to its first token, measured.</source>
@@ -1287,14 +1472,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>The time after a request&apos;s first token, divided by its other tokens, measured.</source>
         <translation>请求首个 token 之后的时间，除以其余 token 的个数（实测）。</translation>
-    </message>
-    <message>
-        <source>TTFT {side} {mark}</source>
-        <translation>TTFT {side} {mark}</translation>
-    </message>
-    <message>
-        <source>TPOT {side} {mark}</source>
-        <translation>TPOT {side} {mark}</translation>
     </message>
     <message>
         <source>Request of A</source>
@@ -1528,6 +1705,233 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>Differences</name>
+    <message>
+        <source>Latency</source>
+        <translation>延迟</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>Parts of a token&apos;s time</source>
+        <translation>token 时间的各部分</translation>
+    </message>
+    <message>
+        <source>Phases of a token&apos;s time</source>
+        <translation>token 时间的各阶段</translation>
+    </message>
+    <message>
+        <source>KV memory</source>
+        <translation>KV 内存</translation>
+    </message>
+    <message>
+        <source>Positions per token</source>
+        <translation>每 token 的位置</translation>
+    </message>
+    <message>
+        <source>Work per token</source>
+        <translation>每 token 的工作量</translation>
+    </message>
+    <message>
+        <source>tokens/s</source>
+        <translation>tokens/s</translation>
+    </message>
+    <message>
+        <source>time per token</source>
+        <translation>每 token 时间</translation>
+    </message>
+    <message>
+        <source>decode time per token</source>
+        <translation>每 token 解码时间</translation>
+    </message>
+    <message>
+        <source>decode step, mean</source>
+        <translation>解码步，均值</translation>
+    </message>
+    <message>
+        <source>decode step p50</source>
+        <translation>解码步 p50</translation>
+    </message>
+    <message>
+        <source>decode step p90</source>
+        <translation>解码步 p90</translation>
+    </message>
+    <message>
+        <source>decode step p99</source>
+        <translation>解码步 p99</translation>
+    </message>
+    <message>
+        <source>prefill step, mean</source>
+        <translation>预填充步，均值</translation>
+    </message>
+    <message>
+        <source>gap before a step</source>
+        <translation>步前空隙</translation>
+    </message>
+    <message>
+        <source>gap between tokens p50</source>
+        <translation>token 间隔 p50</translation>
+    </message>
+    <message>
+        <source>gap between tokens p90</source>
+        <translation>token 间隔 p90</translation>
+    </message>
+    <message>
+        <source>gap between tokens p99</source>
+        <translation>token 间隔 p99</translation>
+    </message>
+    <message>
+        <source>TTFT p50</source>
+        <translation>TTFT p50</translation>
+    </message>
+    <message>
+        <source>TTFT p90</source>
+        <translation>TTFT p90</translation>
+    </message>
+    <message>
+        <source>TPOT p50</source>
+        <translation>TPOT p50</translation>
+    </message>
+    <message>
+        <source>TPOT p90</source>
+        <translation>TPOT p90</translation>
+    </message>
+    <message>
+        <source>used, mean</source>
+        <translation>已用，均值</translation>
+    </message>
+    <message>
+        <source>used, peak</source>
+        <translation>已用，峰值</translation>
+    </message>
+    <message>
+        <source>reserved, mean</source>
+        <translation>已预留，均值</translation>
+    </message>
+    <message>
+        <source>reserved, peak</source>
+        <translation>已预留，峰值</translation>
+    </message>
+    <message>
+        <source>computed</source>
+        <translation>计算</translation>
+    </message>
+    <message>
+        <source>new</source>
+        <translation>新计算</translation>
+    </message>
+    <message>
+        <source>recomputed</source>
+        <translation>重复计算</translation>
+    </message>
+    <message>
+        <source>padding</source>
+        <translation>填充</translation>
+    </message>
+    <message>
+        <source>rejected</source>
+        <translation>被拒绝</translation>
+    </message>
+    <message>
+        <source>reused</source>
+        <translation>复用</translation>
+    </message>
+    <message>
+        <source>bytes moved</source>
+        <translation>搬运的字节</translation>
+    </message>
+    <message>
+        <source>steps</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>prepare input</source>
+        <translation>准备输入</translation>
+    </message>
+    <message>
+        <source>attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>FFN</source>
+        <translation>FFN</translation>
+    </message>
+    <message>
+        <source>norm</source>
+        <translation>归一化</translation>
+    </message>
+    <message>
+        <source>sampling</source>
+        <translation>采样</translation>
+    </message>
+    <message>
+        <source>other</source>
+        <translation>其他</translation>
+    </message>
+    <message>
+        <source>positions computed</source>
+        <translation>计算的位置</translation>
+    </message>
+    <message>
+        <source>steps per token</source>
+        <translation>每 token 的步数</translation>
+    </message>
+    <message>
+        <source>attention kernel, {a} → {b}</source>
+        <translation>注意力内核，{a} → {b}</translation>
+    </message>
+    <message>
+        <source>gaps between steps</source>
+        <translation>步间空隙</translation>
+    </message>
+    <message>
+        <source>unexplained</source>
+        <translation>未解释</translation>
+    </message>
+    <message>
+        <source>phase {}</source>
+        <translation>阶段 {}</translation>
+    </message>
+    <message>
+        <source>Intervals: 95 %, by a bootstrap over steps{paired}. {mark}: more than {relevant} apart, significant among all {tested} measured figures (Holm). Of pairs of equal recordings at most {level} have any {mark}. Counted figures are exact.</source>
+        <translation>区间：95 %，由对步的自助法（bootstrap）得出{paired}。{mark}：相差超过 {relevant}，且在全部 {tested} 项实测数字中显著（Holm 校正）。相同记录的配对中，最多 {level} 会出现 {mark}。计数得出的数字是精确的。</translation>
+    </message>
+    <message>
+        <source>, paired by token</source>
+        <translation>，按 token 配对</translation>
+    </message>
+    <message>
+        <source> Warm-up left out of decode figures: {a} steps of A, {b} of B.</source>
+        <translation> 解码数字不计预热：A 的 {a} 步，B 的 {b} 步。</translation>
+    </message>
+    <message>
+        <source> A machine that was busier during one of the recordings is no chance: record both in the same conditions.</source>
+        <translation> 其中一次录制时机器更忙不属于偶然：请在相同条件下录制两者。</translation>
+    </message>
+    <message>
+        <source>all smaller parts</source>
+        <translation>所有更小的部分</translation>
+    </message>
+    <message>
+        <source>No difference.</source>
+        <translation>没有差异。</translation>
+    </message>
+    <message>
+        <source>No difference beyond chance.</source>
+        <translation>没有超出偶然的差异。</translation>
+    </message>
+    <message>
+        <source>B is {times}× as fast as A in tokens/s (95 %: {low} to {high}).</source>
+        <translation>以 tokens/s 计，B 的速度是 A 的 {times}×（95 %：{low} 至 {high}）。</translation>
+    </message>
+    <message>
+        <source>B is {times}× as fast as A in tokens/s (95 %: {low} to {high}), which is within chance or {relevant}.</source>
+        <translation>以 tokens/s 计，B 的速度是 A 的 {times}×（95 %：{low} 至 {high}），在偶然或 {relevant} 之内。</translation>
+    </message>
+</context>
+<context>
     <name>DifferingTokens</name>
     <message>
         <source>Tokens that differ</source>
@@ -1563,6 +1967,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>DecodeScope sessions (*{});;All files (*)</source>
         <translation>DecodeScope 会话 (*{});;所有文件 (*)</translation>
+    </message>
+    <message>
+        <source>Sessions and profiler traces ({sessions} {traces});;DecodeScope sessions ({sessions});;PyTorch profiler traces ({traces});;All files (*)</source>
+        <translation>会话与 profiler trace ({sessions} {traces});;DecodeScope 会话 ({sessions});;PyTorch profiler trace ({traces});;所有文件 (*)</translation>
     </message>
 </context>
 <context>
@@ -1618,6 +2026,18 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>报告由会话文件生成，而此会话只在内存中。</translation>
     </message>
     <message>
+        <source>Save as CSV</source>
+        <translation>保存为 CSV</translation>
+    </message>
+    <message>
+        <source>CSV table (*.csv)</source>
+        <translation>CSV 表格 (*.csv)</translation>
+    </message>
+    <message>
+        <source>The table {} cannot be written: {}.</source>
+        <translation>无法写入表格 {}：{}。</translation>
+    </message>
+    <message>
         <source>There is nothing to export yet: run a prompt or open a session first.</source>
         <translation>还没有可导出的内容：请先运行提示词或打开会话。</translation>
     </message>
@@ -1647,6 +2067,21 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>FactTable</name>
+    <message>
+        <source>Copy value</source>
+        <translation>复制值</translation>
+    </message>
+    <message>
+        <source>Copy name and value</source>
+        <translation>复制名称和值</translation>
+    </message>
+    <message>
+        <source>Select a part…</source>
+        <translation>选取一部分…</translation>
+    </message>
+</context>
+<context>
     <name>Failure</name>
     <message>
         <source>Something unforeseen went wrong: {}</source>
@@ -1662,6 +2097,107 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{reason} Runs are recorded in {folder} instead, which the system may empty: save what you want to keep.</source>
         <translation>{reason} 运行改为记录到 {folder}，系统可能会清空它：请保存想保留的内容。</translation>
+    </message>
+</context>
+<context>
+    <name>Find</name>
+    <message>
+        <source>position {}</source>
+        <translation>位置 {}</translation>
+    </message>
+    <message>
+        <source>Text</source>
+        <translation>文本</translation>
+    </message>
+    <message>
+        <source>Prompt</source>
+        <translation>提示词</translation>
+    </message>
+    <message>
+        <source>Step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>Request</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>Mark</source>
+        <translation>标记</translation>
+    </message>
+    <message>
+        <source>request {}</source>
+        <translation>请求 {}</translation>
+    </message>
+    <message>
+        <source>step {}</source>
+        <translation>第 {} 步</translation>
+    </message>
+    <message>
+        <source>nothing found</source>
+        <translation>未找到</translation>
+    </message>
+    <message>
+        <source>searching…</source>
+        <translation>搜索中…</translation>
+    </message>
+    <message>
+        <source>{} found</source>
+        <translation>找到 {} 处</translation>
+    </message>
+    <message>
+        <source>{at} of {all}</source>
+        <translation>第 {at} 处，共 {all} 处</translation>
+    </message>
+    <message>
+        <source>{} so far, searching…</source>
+        <translation>{}，仍在搜索…</translation>
+    </message>
+</context>
+<context>
+    <name>FindControl</name>
+    <message>
+        <source>step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>request</source>
+        <translation>请求</translation>
+    </message>
+</context>
+<context>
+    <name>FindDialog</name>
+    <message>
+        <source>Find</source>
+        <translation>查找</translation>
+    </message>
+    <message>
+        <source>Text, “step 120”, “request 3”, or the label of a mark</source>
+        <translation>文本、“步 120”、“请求 3”或标记的名称</translation>
+    </message>
+    <message>
+        <source>Small letters find capitals too. Return goes to the next, Shift+Return to the one before.</source>
+        <translation>小写字母也匹配大写字母。Return 转到下一处，Shift+Return 转到上一处。</translation>
+    </message>
+    <message>
+        <source>What was found</source>
+        <translation>查找结果</translation>
+    </message>
+    <message>
+        <source>Previous (Shift+F3)</source>
+        <translation>上一处（Shift+F3）</translation>
+    </message>
+    <message>
+        <source>Next (F3)</source>
+        <translation>下一处（F3）</translation>
+    </message>
+    <message>
+        <source>Search &amp;again</source>
+        <translation>重新搜索(&amp;A)</translation>
+    </message>
+    <message>
+        <source>The run has gone on since: search what came, too</source>
+        <translation>此后运行仍在继续：连同新内容一起搜索</translation>
     </message>
 </context>
 <context>
@@ -1712,10 +2248,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>User</source>
         <translation>用户</translation>
-    </message>
-    <message>
-        <source>Model</source>
-        <translation>模型</translation>
     </message>
     <message>
         <source>request {id} ({place} of {all}) · {facts}</source>
@@ -1792,6 +2324,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>步</translation>
     </message>
     <message>
+        <source>Compared</source>
+        <translation>对比</translation>
+    </message>
+    <message>
         <source>Request</source>
         <translation>请求</translation>
     </message>
@@ -1862,6 +2398,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>received {time} later {mark}</source>
         <translation>{time} 后收到 {mark}</translation>
+    </message>
+    <message>
+        <source>there are too few other {kind} steps to compare it with</source>
+        <translation>其他{kind}步太少，无法对比</translation>
     </message>
     <message>
         <source>the model</source>
@@ -1942,6 +2482,156 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Its attention row: {untold}</source>
         <translation>其注意力行：{untold}</translation>
+    </message>
+</context>
+<context>
+    <name>KeepControl</name>
+    <message>
+        <source>Nothing has run in this window yet: every run from now on can be kept.</source>
+        <translation>此窗口中还没有运行过：此后的每次运行都可以留存。</translation>
+    </message>
+    <message>
+        <source>This run is in memory only, as its file could not be written: there is no file to keep.</source>
+        <translation>此运行仅在内存中，因为其文件无法写入：没有可留存的文件。</translation>
+    </message>
+    <message>
+        <source>Kept what happened until now as {}</source>
+        <translation>已把到目前为止发生的一切留存为 {}</translation>
+    </message>
+    <message>
+        <source>keeping {}</source>
+        <translation>正在留存 {}</translation>
+    </message>
+</context>
+<context>
+    <name>KernelsPanel</name>
+    <message>
+        <source>Whose time</source>
+        <translation>按哪一方的时间</translation>
+    </message>
+    <message>
+        <source>Device</source>
+        <translation>设备</translation>
+    </message>
+    <message>
+        <source>Host</source>
+        <translation>主机</translation>
+    </message>
+    <message>
+        <source>Kernels, copies and fills, by name</source>
+        <translation>内核、拷贝（memcpy）和填充（memset），按名称</translation>
+    </message>
+    <message>
+        <source>Operations, annotations, modules and calls of the runtime, by name</source>
+        <translation>算子、标注、模块和运行时调用，按名称</translation>
+    </message>
+    <message>
+        <source>Time by kernel or range</source>
+        <translation>按内核或区间的时间</translation>
+    </message>
+    <message>
+        <source>Click a head to sort by it; a double click goes to the step of the longest call.</source>
+        <translation>单击列标题按该列排序；双击转到最长一次调用所在的步。</translation>
+    </message>
+    <message>
+        <source>Open a trace of PyTorch&apos;s profiler (File &gt; Open session, *.json or *.json.gz) and the time of each kernel and operation appears here.</source>
+        <translation>打开 PyTorch profiler 的 trace（文件 &gt; 打开会话，*.json 或 *.json.gz），每个内核和算子的时间就会显示在这里。</translation>
+    </message>
+    <message>
+        <source>{n} kernels · {time} {mark}</source>
+        <translation>{n} 个内核 · {time} {mark}</translation>
+    </message>
+    <message>
+        <source>{n} ranges · {time} {mark}</source>
+        <translation>{n} 个区间 · {time} {mark}</translation>
+    </message>
+    <message>
+        <source>{n} in no step</source>
+        <translation>{n} 个不在任何步内</translation>
+    </message>
+    <message>
+        <source>This trace has no kernels.</source>
+        <translation>此 trace 中没有内核。</translation>
+    </message>
+    <message>
+        <source>Kernel</source>
+        <translation>内核</translation>
+    </message>
+    <message>
+        <source>Its name, without what says little; the tool tip has all of it.</source>
+        <translation>名称，略去无关紧要的部分；提示中有全名。</translation>
+    </message>
+    <message>
+        <source>Range</source>
+        <translation>区间</translation>
+    </message>
+    <message>
+        <source>Its name.</source>
+        <translation>名称。</translation>
+    </message>
+    <message>
+        <source>Phase</source>
+        <translation>阶段</translation>
+    </message>
+    <message>
+        <source>The group of phases that most of its time belongs to, as names tell it.</source>
+        <translation>其大部分时间所属的阶段组，由名称判断。</translation>
+    </message>
+    <message>
+        <source>Calls</source>
+        <translation>调用次数</translation>
+    </message>
+    <message>
+        <source>How often it ran.</source>
+        <translation>运行的次数。</translation>
+    </message>
+    <message>
+        <source>Total {mark}</source>
+        <translation>合计 {mark}</translation>
+    </message>
+    <message>
+        <source>Mean {mark}</source>
+        <translation>平均 {mark}</translation>
+    </message>
+    <message>
+        <source>The total over the calls.</source>
+        <translation>合计时间除以调用次数。</translation>
+    </message>
+    <message>
+        <source>Self {mark}</source>
+        <translation>自身 {mark}</translation>
+    </message>
+    <message>
+        <source>The total without the ranges inside.</source>
+        <translation>合计时间减去内层区间的时间。</translation>
+    </message>
+    <message>
+        <source>Share {mark}</source>
+        <translation>占比 {mark}</translation>
+    </message>
+    <message>
+        <source>In no step</source>
+        <translation>不在步内</translation>
+    </message>
+    <message>
+        <source>Calls that belong to no step that the trace names.</source>
+        <translation>不属于 trace 所标出的任何一步的调用。</translation>
+    </message>
+    <message>
+        <source>The time of all calls. Kernels of several streams may run at one time.</source>
+        <translation>所有调用的时间合计。多个流的内核可能同时运行。</translation>
+    </message>
+    <message>
+        <source>The time of all calls, with the ranges inside.</source>
+        <translation>所有调用的时间合计，含内层区间。</translation>
+    </message>
+    <message>
+        <source>Share of the time of all kernels.</source>
+        <translation>占所有内核时间的比例。</translation>
+    </message>
+    <message>
+        <source>Share of the own time of all ranges; of a module, of that of all modules.</source>
+        <translation>占所有区间自身时间的比例；模块则为占所有模块自身时间的比例。</translation>
     </message>
 </context>
 <context>
@@ -2915,6 +3605,60 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>MarkControl</name>
+    <message>
+        <source>Run a prompt or open a session first: a mark is put into it.</source>
+        <translation>请先运行提示词或打开会话：标记会放在其中。</translation>
+    </message>
+    <message>
+        <source>Select a step or a token first: the mark is put there.</source>
+        <translation>请先选择一步或一个 token：标记会放在该处。</translation>
+    </message>
+    <message>
+        <source>mark {}</source>
+        <translation>标记 {}</translation>
+    </message>
+    <message>
+        <source>put a mark</source>
+        <translation>做标记</translation>
+    </message>
+    <message>
+        <source>Put {mark} at {time}. F2 renames it.</source>
+        <translation>已在 {time} 处做标记“{mark}”。按 F2 重命名。</translation>
+    </message>
+    <message>
+        <source>rename a mark</source>
+        <translation>重命名标记</translation>
+    </message>
+    <message>
+        <source>remove a mark</source>
+        <translation>删除标记</translation>
+    </message>
+    <message>
+        <source>Removed {}. Undo brings it back.</source>
+        <translation>已删除“{}”。“撤销”可将其恢复。</translation>
+    </message>
+    <message>
+        <source>This session has no marks of yours yet: M puts one.</source>
+        <translation>此会话还没有自己做的标记：按 M 做标记。</translation>
+    </message>
+    <message>
+        <source>Select a step that has a mark of yours first.</source>
+        <translation>请先选择有自己所做标记的步。</translation>
+    </message>
+</context>
+<context>
+    <name>MarkName</name>
+    <message>
+        <source>Rename mark</source>
+        <translation>重命名标记</translation>
+    </message>
+    <message>
+        <source>Name of the mark</source>
+        <translation>标记的名称</translation>
+    </message>
+</context>
+<context>
     <name>Marks</name>
     <message>
         <source>request {id}: {same} of {all} tokens agree</source>
@@ -3170,6 +3914,42 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>开始新的运行；正在进行的运行会结束</translation>
     </message>
     <message>
+        <source>Leave the replay</source>
+        <translation>退出回放</translation>
+    </message>
+    <message>
+        <source>Replay this recording</source>
+        <translation>回放此记录</translation>
+    </message>
+    <message>
+        <source>Show the whole recording again</source>
+        <translation>重新显示整个记录</translation>
+    </message>
+    <message>
+        <source>Show the recording again as it went on, at its own speed, slower, faster or step by step</source>
+        <translation>按记录时的进程重新显示：原速、更慢、更快或逐步</translation>
+    </message>
+    <message>
+        <source>A run can be replayed when it is over, a recording when it is shown</source>
+        <translation>运行结束后可以回放；记录在显示时可以回放</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>撤销</translation>
+    </message>
+    <message>
+        <source>Undo: {}</source>
+        <translation>撤销：{}</translation>
+    </message>
+    <message>
+        <source>Redo</source>
+        <translation>重做</translation>
+    </message>
+    <message>
+        <source>Redo: {}</source>
+        <translation>重做：{}</translation>
+    </message>
+    <message>
         <source>Cancel run</source>
         <translation>取消运行</translation>
     </message>
@@ -3218,6 +3998,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>运行(&amp;R)</translation>
     </message>
     <message>
+        <source>&amp;Edit</source>
+        <translation>编辑(&amp;E)</translation>
+    </message>
+    <message>
         <source>&amp;Selection</source>
         <translation>选择(&amp;S)</translation>
     </message>
@@ -3254,8 +4038,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>打开会话…</translation>
     </message>
     <message>
+        <source>Recordings…</source>
+        <translation>记录…</translation>
+    </message>
+    <message>
         <source>Save session as…</source>
         <translation>会话另存为…</translation>
+    </message>
+    <message>
+        <source>Keep what just happened</source>
+        <translation>留存刚刚发生的一切</translation>
     </message>
     <message>
         <source>Compare with a session…</source>
@@ -3334,8 +4126,60 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>在此处做标记</translation>
     </message>
     <message>
+        <source>Play or pause the replay</source>
+        <translation>播放或暂停回放</translation>
+    </message>
+    <message>
+        <source>Replay: one step back</source>
+        <translation>回放：后退一步</translation>
+    </message>
+    <message>
+        <source>Replay: one step on</source>
+        <translation>回放：前进一步</translation>
+    </message>
+    <message>
+        <source>Replay: to the beginning</source>
+        <translation>回放：到开头</translation>
+    </message>
+    <message>
+        <source>Replay: to the end</source>
+        <translation>回放：到结尾</translation>
+    </message>
+    <message>
+        <source>Rename mark…</source>
+        <translation>重命名标记…</translation>
+    </message>
+    <message>
+        <source>Remove mark</source>
+        <translation>删除标记</translation>
+    </message>
+    <message>
+        <source>Previous mark</source>
+        <translation>上一个标记</translation>
+    </message>
+    <message>
+        <source>Next mark</source>
+        <translation>下一个标记</translation>
+    </message>
+    <message>
+        <source>Use this recording&apos;s settings for the next run</source>
+        <translation>下一次运行采用此记录的设置</translation>
+    </message>
+    <message>
         <source>Measure ceilings again</source>
         <translation>重新测量上限</translation>
+    </message>
+    <message>
+        <source>Find…</source>
+        <translation>查找…</translation>
+    </message>
+    <message>
+        <source>Find next</source>
+        <translation>查找下一个</translation>
+    </message>
+    <message>
+        <source>Find previous</source>
+        <translation>查找上一个</translation>
     </message>
     <message>
         <source>Clear selection, else stop</source>
@@ -3548,8 +4392,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>无法显示：{}</translation>
     </message>
     <message>
+        <source>At this moment of the replay nothing of this had happened yet.</source>
+        <translation>回放到此刻，这些都还没有发生。</translation>
+    </message>
+    <message>
         <source>Running: it appears here in a moment.</source>
         <translation>运行中：马上显示在这里。</translation>
+    </message>
+    <message>
+        <source>It appears here in a moment.</source>
+        <translation>马上显示在这里。</translation>
     </message>
     <message>
         <source>The server has told nothing yet that appears here.</source>
@@ -3642,8 +4494,28 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>对写好的文本做一次前向，会一次算出所有位置；而生成它需要每个 token 一步。这里用同一文本测量两者，并比较前向会选出的 token。</translation>
     </message>
     <message>
+        <source>A is what the window shows, or its selected steps; B a recording, or a pinned baseline. An interval says where the difference lies with 95 %, by a bootstrap over steps. ◆ marks what is apart beyond chance and 2 %: of pairs of equal recordings at most 5 % have any ◆. Explained: the time per token is taken apart into positions computed, bytes moved, steps per token, the attention kernel, phases and gaps, by costs fitted to the steps of both sides; the parts add up to the difference, and what no rule explains is said.</source>
+        <translation>A 是窗口所显示的内容或其所选的步；B 是一个记录或固定的基线。区间说明差异以 95 % 的把握落在何处，由对步的自助法（bootstrap）得出。◆ 标出超出偶然且大于 2 % 的差异：相同记录的配对中，最多 5 % 会出现 ◆。成因：把每 token 时间按拟合两侧各步所得的代价，拆分为计算的位置、搬运的字节、每 token 的步数、注意力内核、各阶段与空隙；各部分之和等于差值，规则解释不了的部分会注明。</translation>
+    </message>
+    <message>
         <source>“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference claims, the mark what this machine measured.</source>
         <translation>“全部测量”会逐项运行每项改进的关与开，每行只改变一件事。色带是参考值，标记是本机实测值。</translation>
+    </message>
+    <message>
+        <source>Name and notes are yours: they are kept in the recording itself, and Undo takes a change back. The table is what was recorded, in groups; a row of Switches says from which step on what was changed, and a click selects that step. Ctrl+C copies the value of a row, a double click opens it so that a part can be selected.</source>
+        <translation>名称和备注可自行填写，保存在记录本身之中，“撤销”可撤回更改。表格分组列出所记录的内容；“开关”组的一行说明从哪一步起改变了什么，单击即选中该步。Ctrl+C 复制一行的值，双击打开该值，以便选取其中一部分。</translation>
+    </message>
+    <message>
+        <source>A row is a request, with its own times: the queue before its first step, the time to its first token (TTFT), the time of each later one (TPOT), and how long it took. Below stand the percentiles of the requests that are shown: those of a selected range of steps, or in the chosen state. A head sorts by its column.</source>
+        <translation>一行是一个请求及其各项时间：首步之前的排队、首 token 时间（TTFT）、其后每个 token 的时间（TPOT）和总用时。下方是所显示请求的分位数：所选步范围内的请求，或处于所选状态的请求。单击列标题按该列排序。</translation>
+    </message>
+    <message>
+        <source>It shows what was imported from a trace of PyTorch&apos;s profiler. A row is a kernel of the device or a range of the host with the time of all its calls, of the selected steps or of the whole trace. Calls in no step are those that nothing in the trace leads back to one.</source>
+        <translation>这里显示从 PyTorch profiler 的 trace 导入的内容。一行是设备的一个内核或主机的一个区间，以及其所有调用的时间，范围为所选的步或整个 trace。“不在步内”的调用，是 trace 中没有任何信息能将其追溯到某一步的调用。</translation>
+    </message>
+    <message>
+        <source>A query reads the session&apos;s file and can change nothing. A click on a table or a column inserts its name. :first and :last stand for the selected steps (or all), :step, :request and :token for what is selected. A row that has a step_id or a request_id, or the id of a step, a request or a token, selects that in the window when it is clicked. A query gets 10 s, and shows at most 100 000 rows.</source>
+        <translation>查询读取会话文件，不会改变任何内容。单击表或列即插入其名称。:first 和 :last 代表所选的步（未选则为全部），:step、:request 和 :token 代表所选的对象。如果一行含有 step_id、request_id，或步、请求、token 的 id，单击该行即在窗口中选中对应的对象。一次查询限时 10 s，最多显示 100 000 行。</translation>
     </message>
     <message>
         <source>Wheel or W and S zoom, dragging or A and D pan, F frames the selection, then all.</source>
@@ -3674,8 +4546,24 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>← → 逐个查看图中的点。</translation>
     </message>
     <message>
+        <source>Enter goes to the step of the longest call of a row.</source>
+        <translation>Enter 转到该行最长一次调用所在的步。</translation>
+    </message>
+    <message>
         <source>↑ and ↓ go from request to request.</source>
         <translation>↑ ↓ 逐个请求。</translation>
+    </message>
+    <message>
+        <source>↑ and ↓ go through the rows, Enter selects the step of a row.</source>
+        <translation>↑ ↓ 逐行，Enter 选中该行的步。</translation>
+    </message>
+    <message>
+        <source>↑ and ↓ select a request, Enter selects its first token.</source>
+        <translation>↑ ↓ 选择请求，Enter 选中其首个 token。</translation>
+    </message>
+    <message>
+        <source>In the editor Ctrl+Return runs the query, Esc cancels it. ↑ and ↓ go through the rows.</source>
+        <translation>在编辑器中 Ctrl+Return 运行查询，Esc 取消查询。↑ ↓ 逐行。</translation>
     </message>
     <message>
         <source>● measured by a clock or a counter · ƒ derived from measured values · ~ predicted by a formula</source>
@@ -3735,6 +4623,46 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>What each improvement buys here, off and on, beside the reference.</source>
         <translation>每项改进在本机关与开的效果，并与参考值对照。</translation>
+    </message>
+    <message>
+        <source>Session</source>
+        <translation>会话</translation>
+    </message>
+    <message>
+        <source>What this recording is: its name, model, machine, switches, requests and ceilings.</source>
+        <translation>此记录是什么：名称、模型、机器、开关、请求和上限。</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>How each request fared: its queue, its times, its tokens, and the percentiles of all.</source>
+        <translation>每个请求的情况：排队、各项时间、token，以及全部请求的分位数。</translation>
+    </message>
+    <message>
+        <source>Kernels</source>
+        <translation>内核</translation>
+    </message>
+    <message>
+        <source>Where the time of a profiler&apos;s trace went, by kernel and by operation.</source>
+        <translation>profiler trace 的时间花在哪里，按内核和算子统计。</translation>
+    </message>
+    <message>
+        <source>Query</source>
+        <translation>查询</translation>
+    </message>
+    <message>
+        <source>Read-only SQL over the session&apos;s file, as table, plot and CSV.</source>
+        <translation>对会话文件的只读 SQL 查询，结果可为表格、图表和 CSV。</translation>
+    </message>
+    <message>
+        <source>Compare</source>
+        <translation>对比</translation>
+    </message>
+    <message>
+        <source>How this recording, or a range of it, differs from another one or from a baseline, and why.</source>
+        <translation>此记录或其中一段与另一个记录或基线有何差异，以及原因。</translation>
     </message>
     <message>
         <source>Utilisation</source>
@@ -3964,6 +4892,61 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>PlotPage</name>
+    <message>
+        <source>Column along the plot</source>
+        <translation>横轴的列</translation>
+    </message>
+    <message>
+        <source>How it is drawn</source>
+        <translation>绘制方式</translation>
+    </message>
+    <message>
+        <source>Line</source>
+        <translation>折线</translation>
+    </message>
+    <message>
+        <source>Points</source>
+        <translation>散点</translation>
+    </message>
+    <message>
+        <source>Bars</source>
+        <translation>柱形</translation>
+    </message>
+    <message>
+        <source>A line in the order of the column along the plot</source>
+        <translation>按横轴列的顺序连成折线</translation>
+    </message>
+    <message>
+        <source>A point a row</source>
+        <translation>每行一个点</translation>
+    </message>
+    <message>
+        <source>A bar a row</source>
+        <translation>每行一根柱子</translation>
+    </message>
+    <message>
+        <source>over</source>
+        <translation>横轴</translation>
+    </message>
+    <message>
+        <source>No column of this answer has numbers, so there is nothing to draw.</source>
+        <translation>结果中没有数值列，因此无图可画。</translation>
+    </message>
+    <message>
+        <source>Plot of the answer</source>
+        <translation>结果的图表</translation>
+    </message>
+    <message>
+        <source>number of the row</source>
+        <translation>行号</translation>
+    </message>
+    <message>
+        <source>Draw {column}</source>
+        <translation>绘制 {column}</translation>
+    </message>
+</context>
+<context>
     <name>PolicyTable</name>
     <message>
         <source>Static beside continuous batching</source>
@@ -4135,6 +5118,153 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>QueryPanel</name>
+    <message>
+        <source>Query in SQL</source>
+        <translation>SQL 查询</translation>
+    </message>
+    <message>
+        <source>Ctrl+Return runs the query, or what is selected of it</source>
+        <translation>Ctrl+Return 运行查询，或只运行其中选中的部分</translation>
+    </message>
+    <message>
+        <source>Tables and columns of a session</source>
+        <translation>会话的表和列</translation>
+    </message>
+    <message>
+        <source>A click inserts the name into the query</source>
+        <translation>单击即把名称插入查询</translation>
+    </message>
+    <message>
+        <source>Run</source>
+        <translation>运行</translation>
+    </message>
+    <message>
+        <source>Run the query, or what is selected of it (Ctrl+Return in the editor)</source>
+        <translation>运行查询，或只运行其中选中的部分（在编辑器中按 Ctrl+Return）</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>End the query at once (Esc)</source>
+        <translation>立即结束查询（Esc）</translation>
+    </message>
+    <message>
+        <source>Tables</source>
+        <translation>表</translation>
+    </message>
+    <message>
+        <source>Show the tables with their columns and units; a click inserts a name</source>
+        <translation>显示各表及其列和单位；单击即插入名称</translation>
+    </message>
+    <message>
+        <source>Examples</source>
+        <translation>示例</translation>
+    </message>
+    <message>
+        <source>The questions of FORMAT.md, the description of the file</source>
+        <translation>FORMAT.md（文件格式说明）中的问题</translation>
+    </message>
+    <message>
+        <source>History</source>
+        <translation>历史</translation>
+    </message>
+    <message>
+        <source>The queries that were run before</source>
+        <translation>以前运行过的查询</translation>
+    </message>
+    <message>
+        <source>The answer as</source>
+        <translation>结果的显示方式</translation>
+    </message>
+    <message>
+        <source>Table</source>
+        <translation>表格</translation>
+    </message>
+    <message>
+        <source>Plot</source>
+        <translation>图表</translation>
+    </message>
+    <message>
+        <source>Show the rows</source>
+        <translation>显示各行</translation>
+    </message>
+    <message>
+        <source>Draw columns of the answer</source>
+        <translation>将结果的列绘成图表</translation>
+    </message>
+    <message>
+        <source>Save as CSV…</source>
+        <translation>保存为 CSV…</translation>
+    </message>
+    <message>
+        <source>Write the rows of the answer into a file</source>
+        <translation>把结果的各行写入文件</translation>
+    </message>
+    <message>
+        <source>running for {time}…</source>
+        <translation>已运行 {time}…</translation>
+    </message>
+    <message>
+        <source>Open a recording or run a prompt: here its file is asked in SQL.</source>
+        <translation>打开记录或运行提示词：在这里用 SQL 查询其文件。</translation>
+    </message>
+    <message>
+        <source>This session is in memory only, and has no file that could be asked in SQL.</source>
+        <translation>此会话只在内存中，没有可用 SQL 查询的文件。</translation>
+    </message>
+    <message>
+        <source>The statement gives no rows.</source>
+        <translation>该语句不返回任何行。</translation>
+    </message>
+    <message>
+        <source>The answer appears here. Nothing can be changed by a query. :first and :last stand for the selected steps (or all), :step, :request and :token for what is selected.</source>
+        <translation>结果会显示在这里。查询不会改变任何内容。:first 和 :last 代表所选的步（未选则为全部），:step、:request 和 :token 代表所选的对象。</translation>
+    </message>
+    <message>
+        <source>No query was run yet</source>
+        <translation>还没有运行过查询</translation>
+    </message>
+    <message>
+        <source>Forget all {n}</source>
+        <translation>清除全部 {n} 条</translation>
+    </message>
+    <message>
+        <source>1 row</source>
+        <translation>1 行</translation>
+    </message>
+    <message>
+        <source>{n} rows</source>
+        <translation>{n} 行</translation>
+    </message>
+    <message>
+        <source>more were left off</source>
+        <translation>其余已略去</translation>
+    </message>
+    <message>
+        <source>its time was over before all were there</source>
+        <translation>时限已到，未取全</translation>
+    </message>
+    <message>
+        <source>token {n}</source>
+        <translation>token {n}</translation>
+    </message>
+    <message>
+        <source>step {n}</source>
+        <translation>第 {n} 步</translation>
+    </message>
+    <message>
+        <source>request {n}</source>
+        <translation>请求 {n}</translation>
+    </message>
+    <message>
+        <source>selected {what}</source>
+        <translation>已选 {what}</translation>
+    </message>
+</context>
+<context>
     <name>RangeQuestion</name>
     <message>
         <source>Steps {}–{} are selected. What is to be exported?</source>
@@ -4154,6 +5284,56 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>RecordingRows</name>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Tokens</source>
+        <translation>Token</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>步数</translation>
+    </message>
+    <message>
+        <source>Length</source>
+        <translation>时长</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>Recorded</source>
+        <translation>录制时间</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>damaged</source>
+        <translation>已损坏</translation>
+    </message>
+    <message>
+        <source>{} bytes</source>
+        <translation>{} 字节</translation>
+    </message>
+</context>
+<context>
+    <name>RecordingWords</name>
+    <message>
+        <source>today {}</source>
+        <translation>今天 {}</translation>
+    </message>
+</context>
+<context>
     <name>Recordings</name>
     <message>
         <source>Recordings cannot be kept in {folder}: {reason}.</source>
@@ -4162,6 +5342,33 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>it is no folder</source>
         <translation>它不是文件夹</translation>
+    </message>
+</context>
+<context>
+    <name>RecordingsBrowser</name>
+    <message>
+        <source>Rename {}</source>
+        <translation>重命名 {}</translation>
+    </message>
+    <message>
+        <source>A window shows {} of these recordings: they stay.</source>
+        <translation>其中 {} 个记录正在窗口中显示：予以保留。</translation>
+    </message>
+    <message>
+        <source>Delete {}</source>
+        <translation>删除 {}</translation>
+    </message>
+    <message>
+        <source>Delete {} recordings</source>
+        <translation>删除 {} 个记录</translation>
+    </message>
+    <message>
+        <source>Deleted: {n}. There is no trash; they stay in {folder} for a month.</source>
+        <translation>已删除：{n} 个。没有回收站；它们会在 {folder} 中保留一个月。</translation>
+    </message>
+    <message>
+        <source>Moved to the trash: {}.</source>
+        <translation>已移到回收站：{} 个。</translation>
     </message>
 </context>
 <context>
@@ -4185,6 +5392,133 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>There is no trash for the {count} recordings beyond those to keep: they stay in {folder}.</source>
         <translation>没有回收站可放置应保留数量之外的 {count} 个记录：它们留在 {folder}。</translation>
+    </message>
+</context>
+<context>
+    <name>RecordingsDialog</name>
+    <message>
+        <source>{} recordings</source>
+        <translation>{} 个记录</translation>
+    </message>
+    <message>
+        <source>1 recording</source>
+        <translation>1 个记录</translation>
+    </message>
+    <message>
+        <source>{} match</source>
+        <translation>{} 个匹配</translation>
+    </message>
+    <message>
+        <source>reading {} more</source>
+        <translation>还有 {} 个正在读取</translation>
+    </message>
+    <message>
+        <source>Take back: {}</source>
+        <translation>撤销：{}</translation>
+    </message>
+    <message>
+        <source>There is nothing to take back</source>
+        <translation>没有可撤销的操作</translation>
+    </message>
+    <message>
+        <source>Recordings</source>
+        <translation>记录</translation>
+    </message>
+    <message>
+        <source>Search in names, notes, models, prompts and files</source>
+        <translation>在名称、备注、模型、提示词和文件名中搜索</translation>
+    </message>
+    <message>
+        <source>Search</source>
+        <translation>搜索</translation>
+    </message>
+    <message>
+        <source>&amp;Sort by</source>
+        <translation>排序依据(&amp;S)</translation>
+    </message>
+    <message>
+        <source>Sort by</source>
+        <translation>排序依据</translation>
+    </message>
+    <message>
+        <source>Direction</source>
+        <translation>方向</translation>
+    </message>
+    <message>
+        <source>The smallest first</source>
+        <translation>从小到大</translation>
+    </message>
+    <message>
+        <source>The largest first</source>
+        <translation>从大到小</translation>
+    </message>
+    <message>
+        <source>&amp;Keep</source>
+        <translation>保留(&amp;K)</translation>
+    </message>
+    <message>
+        <source>Recordings that are kept</source>
+        <translation>保留的记录</translation>
+    </message>
+    <message>
+        <source>Older ones go to the trash after each run, but none that was named, saved or is shown</source>
+        <translation>每次运行结束时，更旧的记录会移到回收站；已命名、已保存或正在显示的除外</translation>
+    </message>
+    <message>
+        <source>ask me</source>
+        <translation>询问我</translation>
+    </message>
+    <message>
+        <source>The newest {}</source>
+        <translation>最新的 {} 个</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>&amp;Open</source>
+        <translation>打开(&amp;O)</translation>
+    </message>
+    <message>
+        <source>Show this recording in the window (Return)</source>
+        <translation>在窗口中显示此记录（Return）</translation>
+    </message>
+    <message>
+        <source>&amp;Rename</source>
+        <translation>重命名(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Give this recording another name; its file stays (F2)</source>
+        <translation>为此记录另取名称；文件不变（F2）</translation>
+    </message>
+    <message>
+        <source>&amp;Delete</source>
+        <translation>删除(&amp;D)</translation>
+    </message>
+    <message>
+        <source>Move the chosen recordings to the trash (Delete)</source>
+        <translation>把选中的记录移到回收站（Delete）</translation>
+    </message>
+    <message>
+        <source>Show &amp;folder</source>
+        <translation>显示文件夹(&amp;F)</translation>
+    </message>
+    <message>
+        <source>Show its folder in the file manager</source>
+        <translation>在文件管理器中显示其所在文件夹</translation>
+    </message>
+    <message>
+        <source>&amp;Undo</source>
+        <translation>撤销(&amp;U)</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>关闭</translation>
+    </message>
+    <message>
+        <source>Close this list (Esc)</source>
+        <translation>关闭此列表（Esc）</translation>
     </message>
 </context>
 <context>
@@ -4428,6 +5762,44 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+    <name>ReplayBar</name>
+    <message>
+        <source>as fast as drawn</source>
+        <translation>绘制多快就多快</translation>
+    </message>
+    <message>
+        <source>Speed of the replay</source>
+        <translation>回放速度</translation>
+    </message>
+    <message>
+        <source>1× is the speed at which it was recorded. “As fast as drawn” shows every step of a short recording, one a drawing, and takes about ten seconds for a long one.</source>
+        <translation>1× 为录制时的速度。“绘制多快就多快”对短记录每次绘制显示一步，对长记录约需十秒。</translation>
+    </message>
+    <message>
+        <source>Time of the replay</source>
+        <translation>回放时间</translation>
+    </message>
+    <message>
+        <source>Time passed, and of the whole recording</source>
+        <translation>已过时间，以及整个记录的时间</translation>
+    </message>
+    <message>
+        <source>Shorten waits</source>
+        <translation>缩短等待</translation>
+    </message>
+    <message>
+        <source>Waits of more than a second, as pauses and times without a request, then take one second.</source>
+        <translation>超过一秒的等待（暂停，以及没有请求的时间）此时只占一秒。</translation>
+    </message>
+</context>
+<context>
+    <name>ReplayControl</name>
+    <message>
+        <source>preparing the replay</source>
+        <translation>正在准备回放</translation>
+    </message>
+</context>
+<context>
     <name>RequestList</name>
     <message>
         <source>The request list is being read.</source>
@@ -4504,6 +5876,228 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>sampling as set below</source>
         <translation>采样按下方设置</translation>
+    </message>
+</context>
+<context>
+    <name>Requests</name>
+    <message>
+        <source>waiting</source>
+        <translation>等待中</translation>
+    </message>
+    <message>
+        <source>running</source>
+        <translation>运行中</translation>
+    </message>
+    <message>
+        <source>Request</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>Prompt</source>
+        <translation>提示词</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>状态</translation>
+    </message>
+    <message>
+        <source>Arrived</source>
+        <translation>到达</translation>
+    </message>
+    <message>
+        <source>Queue</source>
+        <translation>排队</translation>
+    </message>
+    <message>
+        <source>TTFT</source>
+        <translation>TTFT</translation>
+    </message>
+    <message>
+        <source>TPOT</source>
+        <translation>TPOT</translation>
+    </message>
+    <message>
+        <source>Latency</source>
+        <translation>延迟</translation>
+    </message>
+    <message>
+        <source>Prompt tokens</source>
+        <translation>提示词 token</translation>
+    </message>
+    <message>
+        <source>Generated</source>
+        <translation>已生成</translation>
+    </message>
+    <message>
+        <source>Cached</source>
+        <translation>缓存命中</translation>
+    </message>
+    <message>
+        <source>Preempted</source>
+        <translation>被抢占</translation>
+    </message>
+    <message>
+        <source>Accepted</source>
+        <translation>接受率</translation>
+    </message>
+    <message>
+        <source>Accepted length</source>
+        <translation>接受长度</translation>
+    </message>
+    <message>
+        <source>The number of the request.</source>
+        <translation>请求的编号。</translation>
+    </message>
+    <message>
+        <source>The first words of the prompt.</source>
+        <translation>提示词开头的文字。</translation>
+    </message>
+    <message>
+        <source>Whether it waits or runs, or why it ended.</source>
+        <translation>等待中或运行中，或结束的原因。</translation>
+    </message>
+    <message>
+        <source>When it arrived, from the beginning of the session, measured.</source>
+        <translation>到达时刻，从会话开始算起，实测。</translation>
+    </message>
+    <message>
+        <source>From its arrival to the first step that computed for it, measured.</source>
+        <translation>从到达到首个为其计算的步，实测。</translation>
+    </message>
+    <message>
+        <source>From its arrival to its first token, pauses left out, measured.</source>
+        <translation>从到达到其首个 token，不计暂停，实测。</translation>
+    </message>
+    <message>
+        <source>The time after its first token, divided by its other tokens, measured.</source>
+        <translation>首个 token 之后的时间，除以其余 token 的个数，实测。</translation>
+    </message>
+    <message>
+        <source>From its arrival to its last token so far, pauses left out, measured.</source>
+        <translation>从到达到其目前最后一个 token，不计暂停，实测。</translation>
+    </message>
+    <message>
+        <source>How many tokens its prompt has, counted.</source>
+        <translation>提示词的 token 数，计数得出。</translation>
+    </message>
+    <message>
+        <source>How many tokens were generated for it, counted.</source>
+        <translation>为其生成的 token 数，计数得出。</translation>
+    </message>
+    <message>
+        <source>Positions of its prompt that its first step found in a cache and did not compute, counted.</source>
+        <translation>其首步在缓存中找到、因而未计算的提示词位置数，计数得出。</translation>
+    </message>
+    <message>
+        <source>How often it lost its place in the batch and came back with less in the cache, counted.</source>
+        <translation>失去批次中的位置、回来时缓存内容变少的次数，计数得出。</translation>
+    </message>
+    <message>
+        <source>The share of its drafted tokens that were accepted, derived.</source>
+        <translation>其草稿 token 中被接受的比例，推导值。</translation>
+    </message>
+    <message>
+        <source>Tokens that a verified proposal of it gave on average: 1 + accepted / proposals, derived.</source>
+        <translation>该请求的草稿每次验证平均给出的 token 数：1 + 被接受数 / 提出次数，推导值。</translation>
+    </message>
+    <message>
+        <source>Cached positions, preemptions and acceptance: {}</source>
+        <translation>缓存命中、抢占和接受率：{}</translation>
+    </message>
+    <message>
+        <source>Queue, cached positions, preemptions and acceptance: {}</source>
+        <translation>排队、缓存命中、抢占和接受率：{}</translation>
+    </message>
+</context>
+<context>
+    <name>RequestsPanel</name>
+    <message>
+        <source>Requests</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>Click a request to select it everywhere, Enter selects its first token; click a head to sort.</source>
+        <translation>单击请求即在各处选中它，按 Enter 选中其首个 token；单击列标题按该列排序。</translation>
+    </message>
+    <message>
+        <source>Percentiles of these requests</source>
+        <translation>这些请求的分位数</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>Waiting</source>
+        <translation>等待中</translation>
+    </message>
+    <message>
+        <source>Running</source>
+        <translation>运行中</translation>
+    </message>
+    <message>
+        <source>Ended</source>
+        <translation>已结束</translation>
+    </message>
+    <message>
+        <source>Show every request</source>
+        <translation>显示所有请求</translation>
+    </message>
+    <message>
+        <source>Show those that no step has computed for</source>
+        <translation>显示还没有任何一步为其计算过的请求</translation>
+    </message>
+    <message>
+        <source>Show those that were begun and have not ended</source>
+        <translation>显示已开始而尚未结束的请求</translation>
+    </message>
+    <message>
+        <source>Show those that have ended, for whatever reason</source>
+        <translation>显示已结束的请求，无论因何结束</translation>
+    </message>
+    <message>
+        <source>{requests} · TTFT p50 {ttft} {mark} · latency p50 {latency} {mark} · p99 {most} {mark}</source>
+        <translation>{requests} · TTFT p50 {ttft} {mark} · 延迟 p50 {latency} {mark} · p99 {most} {mark}</translation>
+    </message>
+    <message>
+        <source>Run a prompt or a list of requests and each request appears here with its times.</source>
+        <translation>运行一个提示词或一个请求列表，每个请求及其各项时间会显示在这里。</translation>
+    </message>
+    <message>
+        <source>Half of these requests have no more.</source>
+        <translation>这些请求中有一半不超过此值。</translation>
+    </message>
+    <message>
+        <source>Nine of ten of these requests have no more.</source>
+        <translation>这些请求中有十分之九不超过此值。</translation>
+    </message>
+    <message>
+        <source>99 of 100 of these requests have no more.</source>
+        <translation>这些请求中有百分之九十九不超过此值。</translation>
+    </message>
+    <message>
+        <source>The most that any of these requests has.</source>
+        <translation>这些请求中的最大值。</translation>
+    </message>
+    <message>
+        <source>max</source>
+        <translation>最大</translation>
+    </message>
+    <message>
+        <source>{shown} of {all} requests</source>
+        <translation>{all} 个请求中的 {shown} 个</translation>
+    </message>
+    <message>
+        <source>{requests} with work in steps {first}–{last}</source>
+        <translation>{requests}在第 {first}–{last} 步中有计算</translation>
+    </message>
+    <message>
+        <source>{} waiting</source>
+        <translation>{} 个等待中</translation>
+    </message>
+    <message>
+        <source>{} running</source>
+        <translation>{} 个运行中</translation>
     </message>
 </context>
 <context>
@@ -4739,10 +6333,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
 <context>
     <name>RunControl</name>
     <message>
-        <source>mark {}</source>
-        <translation>标记 {}</translation>
-    </message>
-    <message>
         <source>What it had recorded until then is kept.</source>
         <translation>此前的记录已保留。</translation>
     </message>
@@ -4800,6 +6390,22 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Detail</source>
         <translation>采集粒度</translation>
+    </message>
+    <message>
+        <source>Next run</source>
+        <translation>下一次运行</translation>
+    </message>
+    <message>
+        <source>What the recording was made with is in its panel Session.</source>
+        <translation>此记录所用的设置见“会话”面板。</translation>
+    </message>
+    <message>
+        <source>Take from the recording</source>
+        <translation>采用记录的设置</translation>
+    </message>
+    <message>
+        <source>Use the prompt or requests, sampling and switches of the shown recording for the next run</source>
+        <translation>下一次运行采用所显示记录的提示词或请求、采样和开关</translation>
     </message>
     <message>
         <source>Empty: the model starts from its beginning-of-text token</source>
@@ -5156,6 +6762,547 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+    <name>SessionInfo</name>
+    <message>
+        <source>Requests</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>Prompt of request {}</source>
+        <translation>请求 {} 的提示词</translation>
+    </message>
+    <message>
+        <source>empty, or not recorded</source>
+        <translation>为空，或未记录</translation>
+    </message>
+    <message>
+        <source>Prompt</source>
+        <translation>提示词</translation>
+    </message>
+    <message>
+        <source>and more</source>
+        <translation>其余</translation>
+    </message>
+    <message>
+        <source>{} requests are not listed here</source>
+        <translation>{} 个请求未在此列出</translation>
+    </message>
+    <message>
+        <source>Prompts</source>
+        <translation>提示词长度</translation>
+    </message>
+    <message>
+        <source>New tokens</source>
+        <translation>新 token 数</translation>
+    </message>
+    <message>
+        <source>within {}</source>
+        <translation>在 {} 内</translation>
+    </message>
+    <message>
+        <source>all at once</source>
+        <translation>全部同时</translation>
+    </message>
+    <message>
+        <source>Arrive</source>
+        <translation>到达</translation>
+    </message>
+    <message>
+        <source>Sampling</source>
+        <translation>采样</translation>
+    </message>
+    <message>
+        <source>not recorded</source>
+        <translation>未记录</translation>
+    </message>
+    <message>
+        <source>Options</source>
+        <translation>选项</translation>
+    </message>
+    <message>
+        <source>at most {}</source>
+        <translation>最多 {}</translation>
+    </message>
+    <message>
+        <source>{least} to {most} · {n} different</source>
+        <translation>{least} 至 {most} · 共 {n} 种</translation>
+    </message>
+    <message>
+        <source>others ({})</source>
+        <translation>其他 ({})</translation>
+    </message>
+    <message>
+        <source>not given ({})</source>
+        <translation>未给出 ({})</translation>
+    </message>
+    <message>
+        <source>yes</source>
+        <translation>是</translation>
+    </message>
+    <message>
+        <source>no</source>
+        <translation>否</translation>
+    </message>
+    <message>
+        <source>Marks</source>
+        <translation>标记</translation>
+    </message>
+    <message>
+        <source>at {time} {mark}</source>
+        <translation>时刻 {time} {mark}</translation>
+    </message>
+    <message>
+        <source>step {}</source>
+        <translation>第 {} 步</translation>
+    </message>
+    <message>
+        <source>A click selects this step.</source>
+        <translation>单击即选中此步。</translation>
+    </message>
+    <message>
+        <source>{} further marks</source>
+        <translation>另外 {} 个标记</translation>
+    </message>
+    <message>
+        <source>Switches</source>
+        <translation>开关</translation>
+    </message>
+    <message>
+        <source>{} further changes</source>
+        <translation>另外 {} 项更改</translation>
+    </message>
+    <message>
+        <source>Recording</source>
+        <translation>记录</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>in memory only</source>
+        <translation>只在内存中</translation>
+    </message>
+    <message>
+        <source>Folder</source>
+        <translation>文件夹</translation>
+    </message>
+    <message>
+        <source>the file is not there any more</source>
+        <translation>文件已不存在</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>Recorded</source>
+        <translation>录制时间</translation>
+    </message>
+    <message>
+        <source>Length</source>
+        <translation>时长</translation>
+    </message>
+    <message>
+        <source>From the first event to the last.</source>
+        <translation>从第一个事件到最后一个事件。</translation>
+    </message>
+    <message>
+        <source>Holds</source>
+        <translation>内容</translation>
+    </message>
+    <message>
+        <source>Detail</source>
+        <translation>采集粒度</translation>
+    </message>
+    <message>
+        <source>Attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>Let go</source>
+        <translation>丢弃</translation>
+    </message>
+    <message>
+        <source>Command</source>
+        <translation>命令</translation>
+    </message>
+    <message>
+        <source>Server</source>
+        <translation>服务器</translation>
+    </message>
+    <message>
+        <source>Kind</source>
+        <translation>类型</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>地址</translation>
+    </message>
+    <message>
+        <source>Attached by</source>
+        <translation>连接层级</translation>
+    </message>
+    <message>
+        <source>nothing</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>Clock of {}</source>
+        <translation>{} 的时钟</translation>
+    </message>
+    <message>
+        <source>Not told</source>
+        <translation>未提供</translation>
+    </message>
+    <message>
+        <source>steps</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>phases</source>
+        <translation>阶段</translation>
+    </message>
+    <message>
+        <source>time of the device</source>
+        <translation>设备时间</translation>
+    </message>
+    <message>
+        <source>attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>operations</source>
+        <translation>运算数</translation>
+    </message>
+    <message>
+        <source>bytes moved</source>
+        <translation>搬运的字节数</translation>
+    </message>
+    <message>
+        <source>KV cache</source>
+        <translation>KV 缓存</translation>
+    </message>
+    <message>
+        <source>KV cache of each layer</source>
+        <translation>各层的 KV 缓存</translation>
+    </message>
+    <message>
+        <source>batch slots</source>
+        <translation>批次槽位</translation>
+    </message>
+    <message>
+        <source>padding</source>
+        <translation>填充</translation>
+    </message>
+    <message>
+        <source>token ids</source>
+        <translation>token 的 id</translation>
+    </message>
+    <message>
+        <source>logprobs</source>
+        <translation>对数概率</translation>
+    </message>
+    <message>
+        <source>entropy</source>
+        <translation>熵</translation>
+    </message>
+    <message>
+        <source>switches</source>
+        <translation>开关</translation>
+    </message>
+    <message>
+        <source>requests of others</source>
+        <translation>别人的请求</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Path</source>
+        <translation>路径</translation>
+    </message>
+    <message>
+        <source>Architecture</source>
+        <translation>架构</translation>
+    </message>
+    <message>
+        <source>Shape</source>
+        <translation>规格</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>computed in {dtype}, weights in {weights}</source>
+        <translation>以 {dtype} 计算，权重 {weights}</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <translation>精度</translation>
+    </message>
+    <message>
+        <source>computed in {}</source>
+        <translation>以 {} 计算</translation>
+    </message>
+    <message>
+        <source>Draft model</source>
+        <translation>草稿模型</translation>
+    </message>
+    <message>
+        <source>Its architecture</source>
+        <translation>架构（草稿）</translation>
+    </message>
+    <message>
+        <source>Its shape</source>
+        <translation>规格（草稿）</translation>
+    </message>
+    <message>
+        <source>Its weights</source>
+        <translation>权重（草稿）</translation>
+    </message>
+    <message>
+        <source>none was loaded</source>
+        <translation>未加载</translation>
+    </message>
+    <message>
+        <source>layers {}</source>
+        <translation>层数 {}</translation>
+    </message>
+    <message>
+        <source>hidden {}</source>
+        <translation>隐藏维度 {}</translation>
+    </message>
+    <message>
+        <source>heads {}</source>
+        <translation>头数 {}</translation>
+    </message>
+    <message>
+        <source>KV heads {}</source>
+        <translation>KV 头数 {}</translation>
+    </message>
+    <message>
+        <source>head width {}</source>
+        <translation>头维度 {}</translation>
+    </message>
+    <message>
+        <source>FFN {}</source>
+        <translation>FFN {}</translation>
+    </message>
+    <message>
+        <source>vocabulary {}</source>
+        <translation>词表 {}</translation>
+    </message>
+    <message>
+        <source>context {}</source>
+        <translation>上下文 {}</translation>
+    </message>
+    <message>
+        <source>window {}</source>
+        <translation>窗口 {}</translation>
+    </message>
+    <message>
+        <source>{} parameters</source>
+        <translation>{} 参数</translation>
+    </message>
+    <message>
+        <source>Machine</source>
+        <translation>机器</translation>
+    </message>
+    <message>
+        <source>Device</source>
+        <translation>设备</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>内存</translation>
+    </message>
+    <message>
+        <source>Threads</source>
+        <translation>线程</translation>
+    </message>
+    <message>
+        <source>{n} of {cores}</source>
+        <translation>{n}（共 {cores} 核）</translation>
+    </message>
+    <message>
+        <source>Versions</source>
+        <translation>版本</translation>
+    </message>
+    <message>
+        <source>Ceilings</source>
+        <translation>上限</translation>
+    </message>
+    <message>
+        <source>not measured</source>
+        <translation>未测量</translation>
+    </message>
+    <message>
+        <source>Arithmetic</source>
+        <translation>算力</translation>
+    </message>
+    <message>
+        <source>{rate} {mark} up to {size}</source>
+        <translation>{rate} {mark}，至 {size}</translation>
+    </message>
+    <message>
+        <source>Measured</source>
+        <translation>测量时间</translation>
+    </message>
+    <message>
+        <source>Conditions</source>
+        <translation>测量条件</translation>
+    </message>
+    <message>
+        <source>other programs {} cores</source>
+        <translation>其他程序占用 {} 核</translation>
+    </message>
+    <message>
+        <source>taken by the hypervisor {} cores</source>
+        <translation>被 hypervisor 占去 {} 核</translation>
+    </message>
+    <message>
+        <source>threads waiting {}</source>
+        <translation>等待中的线程 {}</translation>
+    </message>
+    <message>
+        <source>spread {} %</source>
+        <translation>波动 {} %</translation>
+    </message>
+    <message>
+        <source>{} processors</source>
+        <translation>{} 个处理器</translation>
+    </message>
+    <message>
+        <source>busy machine</source>
+        <translation>机器繁忙</translation>
+    </message>
+    <message>
+        <source>quiet machine</source>
+        <translation>机器空闲</translation>
+    </message>
+    <message>
+        <source>off: steps and tokens only, without phase times</source>
+        <translation>off：只记录步和 token，不含阶段时间</translation>
+    </message>
+    <message>
+        <source>step: the time of each step</source>
+        <translation>step：每一步的时间</translation>
+    </message>
+    <message>
+        <source>phase: the time of each phase of each step</source>
+        <translation>phase：每一步中各阶段的时间</translation>
+    </message>
+    <message>
+        <source>layer: the time of each phase in each layer of each step</source>
+        <translation>layer：每一步中各层各阶段的时间</translation>
+    </message>
+    <message>
+        <source>layer {}, every head</source>
+        <translation>第 {} 层所有头</translation>
+    </message>
+    <message>
+        <source>layer {layer}, head {head}</source>
+        <translation>第 {layer} 层头 {head}</translation>
+    </message>
+    <message>
+        <source>{rows} rows of attention, {layers} rows of layers</source>
+        <translation>{rows} 个注意力行，{layers} 个层行</translation>
+    </message>
+    <message>
+        <source>{} bytes</source>
+        <translation>{} 字节</translation>
+    </message>
+    <message>
+        <source>from step {}</source>
+        <translation>自第 {} 步起</translation>
+    </message>
+    <message>
+        <source>as before</source>
+        <translation>与之前相同</translation>
+    </message>
+</context>
+<context>
+    <name>SessionPanel</name>
+    <message>
+        <source>Facts of this recording</source>
+        <translation>此记录的信息</translation>
+    </message>
+    <message>
+        <source>Run a prompt or open a recording, and what it is appears here: its model, machine and switches.</source>
+        <translation>运行提示词或打开记录，其信息会显示在这里：模型、机器和开关。</translation>
+    </message>
+    <message>
+        <source>in memory only</source>
+        <translation>只在内存中</translation>
+    </message>
+    <message>
+        <source>Fact</source>
+        <translation>项目</translation>
+    </message>
+    <message>
+        <source>Value</source>
+        <translation>值</translation>
+    </message>
+    <message>
+        <source>Recording</source>
+        <translation>记录</translation>
+    </message>
+    <message>
+        <source>Name the recording</source>
+        <translation>命名记录</translation>
+    </message>
+    <message>
+        <source>Change the notes</source>
+        <translation>更改备注</translation>
+    </message>
+</context>
+<context>
+    <name>SessionWords</name>
+    <message>
+        <source>What this recording shows, for whoever opens it next</source>
+        <translation>这个记录展示了什么，写给下一个打开它的人</translation>
+    </message>
+    <message>
+        <source>&amp;Name</source>
+        <translation>名称(&amp;N)</translation>
+    </message>
+    <message>
+        <source>No&amp;tes</source>
+        <translation>备注(&amp;T)</translation>
+    </message>
+    <message>
+        <source>Name of this recording</source>
+        <translation>此记录的名称</translation>
+    </message>
+    <message>
+        <source>Notes on this recording</source>
+        <translation>此记录的备注</translation>
+    </message>
+    <message>
+        <source>What this recording is called wherever it is listed; its file keeps its own name</source>
+        <translation>此记录在各处列表中显示的名称；文件名不变</translation>
+    </message>
+    <message>
+        <source>Kept in the recording itself; Undo takes a change back</source>
+        <translation>保存在记录本身之中；“撤销”可撤回更改</translation>
+    </message>
+    <message>
+        <source>These notes have {n} characters; a recording keeps {most} at most: shorten them.</source>
+        <translation>这些备注有 {n} 个字符，而一个记录最多保存 {most} 个：请缩短。</translation>
+    </message>
+</context>
+<context>
     <name>ShortcutSheet</name>
     <message>
         <source>Keys</source>
@@ -5173,6 +7320,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>正在打开 {}</translation>
     </message>
     <message>
+        <source>importing {}, {}</source>
+        <translation>正在导入 {}，{}</translation>
+    </message>
+    <message>
         <source>{} is open in this window: save under another name.</source>
         <translation>{} 已在此窗口中打开：请换一个名称保存。</translation>
     </message>
@@ -5186,6 +7337,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>not told by this server</source>
         <translation>此服务器未提供</translation>
+    </message>
+    <message>
+        <source>not told by this trace</source>
+        <translation>此 trace 未提供</translation>
     </message>
     <message>
         <source>No request of A has the prompt of one of B{alone}.</source>
@@ -5446,6 +7601,13 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+    <name>SqlEdit</name>
+    <message>
+        <source>This text is too long: a query has at most {} characters.</source>
+        <translation>这段文本太长：一个查询最多 {} 个字符。</translation>
+    </message>
+</context>
+<context>
     <name>StackChart</name>
     <message>
         <source>step</source>
@@ -5517,10 +7679,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Watch what vLLM, or another server with its API, does.</source>
         <translation>观察 vLLM 或其他兼容其接口的服务器。</translation>
-    </message>
-    <message>
-        <source>today {}</source>
-        <translation>今天 {}</translation>
     </message>
     <message>
         <source>Start page</source>
@@ -5610,6 +7768,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>{}（未另存）</translation>
     </message>
     <message>
+        <source>in memory only</source>
+        <translation>仅在内存中</translation>
+    </message>
+    <message>
+        <source>recording {size}</source>
+        <translation>记录 {size}</translation>
+    </message>
+    <message>
         <source>{} without the rests of its pace</source>
         <translation>{}，不计放慢的等待</translation>
     </message>
@@ -5652,6 +7818,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>● measured: generated tokens from the first arrival to the last one emitted, pauses left out</source>
         <translation>● 实测：从首个请求到达至最后一个 token 发出之间生成的 token，不计暂停</translation>
+    </message>
+    <message>
+        <source>Size of the recording</source>
+        <translation>记录的大小</translation>
+    </message>
+    <message>
+        <source>● measured: how large the file of this run is on the disk, and how fast it grew in the last seconds. Where it can be written no more, the run goes on in memory only.</source>
+        <translation>● 实测：此运行的文件在磁盘上有多大，以及最近几秒的增长速度。无法继续写入时，运行仅在内存中继续。</translation>
     </message>
     <message>
         <source>Device</source>
@@ -5725,6 +7899,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>预填充与解码</translation>
     </message>
     <message>
+        <source>its kind is not told</source>
+        <translation>种类未提供</translation>
+    </message>
+    <message>
         <source>▲ {n} cut, up to {time}</source>
         <translation>▲ 截去 {n} 个，最高 {time}</translation>
     </message>
@@ -5737,6 +7915,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>此服务器不提供步</translation>
     </message>
     <message>
+        <source>This trace names no steps</source>
+        <translation>此 trace 没有标出步</translation>
+    </message>
+    <message>
         <source>{tokens} tokens from {first} to {last}</source>
         <translation>{tokens} 个 token，从 {first} 到 {last}</translation>
     </message>
@@ -5747,6 +7929,12 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>第 {} 步：{}
 {}（实测）
 计算了 {} 个位置</translation>
+    </message>
+    <message>
+        <source>Step {}: {}
+{} (measured)</source>
+        <translation>第 {} 步：{}
+{}（实测）</translation>
     </message>
     <message>
         <source>{} before it</source>
@@ -6277,6 +8465,32 @@ Reference: {claim} ~</source>
     </message>
 </context>
 <context>
+    <name>TableList</name>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Unit</source>
+        <translation>单位</translation>
+    </message>
+</context>
+<context>
+    <name>TakeOver</name>
+    <message>
+        <source>No recording is shown.</source>
+        <translation>没有显示记录。</translation>
+    </message>
+    <message>
+        <source>The next run has the settings of this recording. It was made with the model {}.</source>
+        <translation>下一次运行采用此记录的设置。此记录所用的模型是 {}。</translation>
+    </message>
+    <message>
+        <source>The next run has these settings.</source>
+        <translation>下一次运行采用这些设置。</translation>
+    </message>
+</context>
+<context>
     <name>TimeSplit</name>
     <message>
         <source>Device busy, host only, and gaps between steps</source>
@@ -6346,6 +8560,14 @@ Reference: {claim} ~</source>
         <translation>第 {step} 步（{kind}，{kernel}）：{wall} {mark}</translation>
     </message>
     <message>
+        <source>step {step} ({kind}): {wall} {mark}</source>
+        <translation>第 {step} 步（{kind}）：{wall} {mark}</translation>
+    </message>
+    <message>
+        <source>step {step}: {wall} {mark}</source>
+        <translation>第 {step} 步：{wall} {mark}</translation>
+    </message>
+    <message>
         <source>phases: {}</source>
         <translation>阶段：{}</translation>
     </message>
@@ -6412,6 +8634,10 @@ Reference: {claim} ~</source>
     <message>
         <source>kernel {}</source>
         <translation>内核：{}</translation>
+    </message>
+    <message>
+        <source>colours by the names of kernels and ranges; where too narrow to draw: shares of time</source>
+        <translation>颜色取自内核和区间的名称；太窄而无法单独绘出处，显示时间占比</translation>
     </message>
     <message>
         <source>draft accepted</source>
@@ -6531,6 +8757,70 @@ A double click shows one layer.</source>
         <source>layer {}</source>
         <translation>第 {} 层</translation>
     </message>
+    <message>
+        <source>and {} more</source>
+        <translation>另有 {} 项</translation>
+    </message>
+    <message>
+        <source>stream {}</source>
+        <translation>流 {}</translation>
+    </message>
+    <message>
+        <source>gpu {device}: {stream}</source>
+        <translation>gpu {device}：{stream}</translation>
+    </message>
+    <message>
+        <source>{} streams</source>
+        <translation>{} 个流</translation>
+    </message>
+    <message>
+        <source>no kernels in this trace</source>
+        <translation>此 trace 中没有内核</translation>
+    </message>
+    <message>
+        <source>its end is not told</source>
+        <translation>结束时刻未提供</translation>
+    </message>
+    <message>
+        <source>grid {}</source>
+        <translation>grid {}</translation>
+    </message>
+    <message>
+        <source>block {}</source>
+        <translation>block {}</translation>
+    </message>
+    <message>
+        <source>launched in step {}</source>
+        <translation>在第 {} 步中启动</translation>
+    </message>
+    <message>
+        <source>in no step: nothing tells where it was launched</source>
+        <translation>不在任何步内：没有信息表明它在何处启动</translation>
+    </message>
+    <message>
+        <source>launched by {}</source>
+        <translation>由 {} 启动</translation>
+    </message>
+    <message>
+        <source>{all} {mark}, {own} of it its own</source>
+        <translation>{all} {mark}，其中自身 {own}</translation>
+    </message>
+    <message>
+        <source>its end is not told: drawn until what is around it ends</source>
+        <translation>结束时刻未提供：画到外层区间结束为止</translation>
+    </message>
+    <message>
+        <source>in step {}</source>
+        <translation>在第 {} 步中</translation>
+    </message>
+    <message>
+        <source>no name tells its phase</source>
+        <translation>名称未表明其阶段</translation>
+    </message>
+    <message>
+        <source>phase {phase} (in {group}), by names</source>
+        <translation>阶段 {phase}（属于{group}），由名称判断</translation>
+    </message>
 </context>
 <context>
     <name>TimelineCanvas</name>
@@ -6620,6 +8910,25 @@ A double click shows one layer.</source>
     </message>
 </context>
 <context>
+    <name>TimelineMarkMenu</name>
+    <message>
+        <source>Go to its step</source>
+        <translation>转到所在的步</translation>
+    </message>
+    <message>
+        <source>Rename mark…</source>
+        <translation>重命名标记…</translation>
+    </message>
+    <message>
+        <source>Remove mark</source>
+        <translation>删除标记</translation>
+    </message>
+    <message>
+        <source>Put a mark here</source>
+        <translation>在此处做标记</translation>
+    </message>
+</context>
+<context>
     <name>TimelinePanel</name>
     <message>
         <source>Follow (L)</source>
@@ -6640,6 +8949,14 @@ A double click shows one layer.</source>
     <message>
         <source>{steps} · {tokens} · {span} {mark} · idle {idle} {mark}</source>
         <translation>{steps} · {tokens} · {span} {mark} · 空闲 {idle} {mark}</translation>
+    </message>
+    <message>
+        <source>{} kernels</source>
+        <translation>{} 个内核</translation>
+    </message>
+    <message>
+        <source>{} ranges</source>
+        <translation>{} 个区间</translation>
     </message>
     <message>
         <source>steps</source>
@@ -6667,6 +8984,57 @@ A double click shows one layer.</source>
     <message>
         <source>{name}: attention {share}  ● measured</source>
         <translation>{name}：注意力 {share}  ● 实测</translation>
+    </message>
+</context>
+<context>
+    <name>Trace</name>
+    <message>
+        <source>kernel</source>
+        <translation>内核</translation>
+    </message>
+    <message>
+        <source>copy</source>
+        <translation>拷贝（memcpy）</translation>
+    </message>
+    <message>
+        <source>fill</source>
+        <translation>填充（memset）</translation>
+    </message>
+    <message>
+        <source>annotation</source>
+        <translation>标注</translation>
+    </message>
+    <message>
+        <source>operation</source>
+        <translation>算子</translation>
+    </message>
+    <message>
+        <source>call of the runtime</source>
+        <translation>运行时调用</translation>
+    </message>
+    <message>
+        <source>module</source>
+        <translation>模块</translation>
+    </message>
+    <message>
+        <source>The trace is cut short: {why}. What could be read is here.</source>
+        <translation>此 trace 不完整：{why}。能读取的部分显示在这里。</translation>
+    </message>
+    <message>
+        <source>{n} events could not be read and are left out.</source>
+        <translation>{n} 个事件无法读取，已略去。</translation>
+    </message>
+    <message>
+        <source>{n} began and did not end: their ends are not told.</source>
+        <translation>{n} 个有开始而没有结束：结束时刻未提供。</translation>
+    </message>
+    <message>
+        <source>{n} ends have no beginning and are left out.</source>
+        <translation>{n} 个结束没有对应的开始，已略去。</translation>
+    </message>
+    <message>
+        <source>Not kept, as they are neither kernels nor ranges: {kinds}.</source>
+        <translation>因既非内核也非区间而未保留：{kinds}。</translation>
     </message>
 </context>
 <context>
@@ -6715,8 +9083,24 @@ A double click shows one layer.</source>
         <translation>未请求：请用 --logprobs N 连接。</translation>
     </message>
     <message>
+        <source>Not told by a profiler&apos;s trace.</source>
+        <translation>profiler trace 未提供。</translation>
+    </message>
+    <message>
+        <source>No range of the trace names its steps: call the profiler&apos;s step(), or name ranges decode, prefill or step.</source>
+        <translation>trace 中没有标出步的区间：请调用 profiler 的 step()，或将区间命名为 decode、prefill 或 step。</translation>
+    </message>
+    <message>
+        <source>not told by this trace</source>
+        <translation>此 trace 未提供</translation>
+    </message>
+    <message>
         <source>not told by this server</source>
         <translation>此服务器未提供</translation>
+    </message>
+    <message>
+        <source>A profiler&apos;s trace tells of kernels and ranges, not of tokens, positions or memory. This panel needs a run of DecodeScope&apos;s own engine, or a server. Timeline and Kernels show the trace.</source>
+        <translation>profiler trace 只提供内核和区间，不提供 token、位置或内存。此面板需要用 DecodeScope 自己的引擎运行，或连接服务器。“时间线”和“内核”面板会显示该 trace。</translation>
     </message>
 </context>
 <context>
@@ -6871,6 +9255,97 @@ A double click shows one layer.</source>
     <message>
         <source>{} is still being written. The window closes when it is whole.</source>
         <translation>{} 仍在写入。写完后窗口会关闭。</translation>
+    </message>
+</context>
+<context>
+    <name>WhySlow</name>
+    <message>
+        <source>Step {step} took {time} {mark}, {compared}.</source>
+        <translation>第 {step} 步用时 {time} {mark}，{compared}。</translation>
+    </message>
+    <message>
+        <source>about as long as the median of {peers} ({median})</source>
+        <translation>与{peers}的中位数（{median}）相当</translation>
+    </message>
+    <message>
+        <source>{ratio}× the median of {peers} ({median})</source>
+        <translation>为{peers}的中位数（{median}）的 {ratio}×</translation>
+    </message>
+    <message>
+        <source>{time} {part}</source>
+        <translation>{time} {part}</translation>
+    </message>
+    <message>
+        <source>{time} unexplained</source>
+        <translation>{time} 未解释</translation>
+    </message>
+    <message>
+        <source>{compared}: {parts}</source>
+        <translation>{compared}：{parts}</translation>
+    </message>
+    <message>
+        <source>{n} other {kind} steps of {least} requests</source>
+        <translation>另外 {n} 个含 {least} 个请求的{kind}步</translation>
+    </message>
+    <message>
+        <source>{n} other {kind} steps of {least} to {most} requests</source>
+        <translation>另外 {n} 个含 {least} 至 {most} 个请求的{kind}步</translation>
+    </message>
+    <message>
+        <source>{n} other {kind} steps with these settings</source>
+        <translation>另外 {n} 个设置相同的{kind}步</translation>
+    </message>
+    <message>
+        <source>{n} other {kind} steps of any settings</source>
+        <translation>另外 {n} 个不限设置的{kind}步</translation>
+    </message>
+    <message>
+        <source>{n} other {kind} steps of one request</source>
+        <translation>另外 {n} 个只含 1 个请求的{kind}步</translation>
+    </message>
+    <message>
+        <source>it computed {here} positions instead of {usual}</source>
+        <translation>计算了 {here} 个位置，而非通常的 {usual} 个</translation>
+    </message>
+    <message>
+        <source>it computed {here} positions instead of {usual}, {again} of them again</source>
+        <translation>计算了 {here} 个位置，而非通常的 {usual} 个，其中 {again} 个为重复计算</translation>
+    </message>
+    <message>
+        <source>it computed {again} positions again</source>
+        <translation>重复计算了 {again} 个位置</translation>
+    </message>
+    <message>
+        <source>unlike them it ran operation by operation</source>
+        <translation>与它们不同：逐个运算执行</translation>
+    </message>
+    <message>
+        <source>unlike them it was replayed as a graph</source>
+        <translation>与它们不同：作为 CUDA 图重放</translation>
+    </message>
+    <message>
+        <source>unlike them it was replayed as a graph that is timed</source>
+        <translation>与它们不同：作为计时的 CUDA 图重放</translation>
+    </message>
+    <message>
+        <source>unlike them it ran as one compiled call</source>
+        <translation>与它们不同：以一次编译好的调用执行</translation>
+    </message>
+    <message>
+        <source>unlike them it ran {kernel}</source>
+        <translation>与它们不同：运行的是 {kernel}</translation>
+    </message>
+    <message>
+        <source>before it: {what}</source>
+        <translation>此步之前：{what}</translation>
+    </message>
+    <message>
+        <source>the run rested right before it</source>
+        <translation>此步之前运行刚停歇过</translation>
+    </message>
+    <message>
+        <source>the gap before it was {gap} instead of {usual}</source>
+        <translation>此步之前的空隙为 {gap}，而非通常的 {usual}</translation>
     </message>
 </context>
 </TS>

@@ -45,7 +45,7 @@ WEIGHTS: Final = frozenset({"qkv", "attn_out", "ffn", "lm_head"})
 SAME_BYTES: Final = 0.01
 """Weights that differ by less than this share are the same."""
 ROUNDS: Final = 12
-MOST: Final = 20_000
+MOST: Final = 8_000
 """About the most steps that are fitted, evenly spaced."""
 
 
@@ -155,18 +155,22 @@ def _fit(loads: list[Floats], spent: list[Floats]) -> tuple[list[float], Floats]
         levels = [float(np.average(y[side], weights=weights[side])) for side in sides]
         inner = x - np.where(of_b[:, None], means[1], means[0])
         outer = y - np.where(of_b, levels[1], levels[0])
-        slopes = _no_less_than_0(inner, outer, weights)
+        slopes = _no_less_than_0(inner, outer, weights, np.abs(x).max(axis=0))
         fixed = [level - float(slopes @ mean) for level, mean in zip(levels, means, strict=True)]
         rest = np.abs(y - np.where(of_b, fixed[1], fixed[0]) - x @ slopes)
         weights = 1.0 / np.maximum(rest, least)
     return fixed, slopes
 
 
-def _no_less_than_0(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Weighted least squares without negative slopes: the most negative one is dropped until there is none."""
+def _no_less_than_0(x: Floats, y: Floats, weights: Floats, size: Floats) -> Floats:
+    """Weighted least squares without negative slopes: the most negative one is dropped until there is none.
+
+    `size` is how large each column was before it was centred.
+    """
     scale = np.sqrt((weights @ x**2) / weights.sum())
     slopes = np.zeros(x.shape[1])
-    chosen = [place for place, one in enumerate(scale.tolist()) if one > 1e-9 * scale.max() > 0]
+    varies = scale > 1e-9 * size  # rounding is no variation
+    chosen = np.flatnonzero(varies).tolist()
     root = np.sqrt(weights)
     while chosen:
         scaled = x[:, chosen] / scale[chosen]

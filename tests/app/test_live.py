@@ -13,6 +13,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.core.drawing_share import CROWDED_SHARE, SHARE, DrawingShare
+from app.panels.query import QueryPanel
 from app.window.feed import Feed
 from app.window.main_window import MainWindow
 from app.window.refresher import Refresher
@@ -58,6 +59,9 @@ def test_every_panel_shows_a_real_run(qtbot: QtBot, live: MainWindow, recordings
         dock.refresh()
         panel = dock.build()
         assert not panel.is_empty, dock.entry.name
+        if isinstance(panel, QueryPanel):
+            panel.run_query()
+            qtbot.waitUntil(lambda run=panel.run: not run.busy, timeout=WAIT_MS)  # type: ignore[misc]
         if dock.entry.name in COMPARING:
             continue
         assert panel.figures(), dock.entry.name

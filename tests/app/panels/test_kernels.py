@@ -114,7 +114,7 @@ def test_other_sessions_have_none_and_the_panel_says_what_would(qtbot: QtBot) ->
 def test_a_name_is_short_without_what_says_little() -> None:
     assert short_name("void k<int (*)(float)>(float*, int)") == "k<int (*)(float)>"
     assert short_name("void at::native::(anonymous namespace)::f(int)") == "at::native::(anonymous namespace)::f"
-    assert short_name("Memcpy HtoD (Pinned -> Device)") == "Memcpy HtoD"
+    assert short_name("Memcpy HtoD (Pinned -> Device)") == "Memcpy HtoD (Pinned -> Device)"
     assert short_name("nn.Module: Linear_0") == "Linear_0"
     assert short_name("(odd)") == "(odd)"
 

@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as msgspec_replace
 
 from engine.figures.compared import compared_sides
 from engine.figures.compared_side import Side, compared_side, matched
 from engine.figures.differences import LEVEL, RELEVANT, Differences, differences
 from engine.figures.metrics import summarise
 from engine.figures.side_by_side import side_by_side
+from engine.session import schema
 from engine.session.store import Session
-from tests.engine.figures.served import probed, session_of
+from tests.engine.figures.served import probed, recorded, session_of
 from tests.engine.figures.sides import side_of
 from tests.engine.figures.test_resampling import ar1
 from tests.engine.session.synthetic import synthetic_session
@@ -147,15 +149,22 @@ def test_two_ranges_of_a_session_are_compared() -> None:
 
 
 def test_before_the_texts_part_is_compared_apart() -> None:
-    a, b = synthetic_session(60, seed=1), synthetic_session(60, seed=2)
+    events = recorded(40)
+    other = [
+        msgspec_replace(one, token_id=99) if isinstance(one, schema.Token) and one.request_id == 1 and one.id % 7 == 3
+        else one for one in events
+    ]  # fmt: skip
+    a, b = session_of(events), session_of(other)
     beside = side_by_side(a, b)
-    assert beside.pairs
-    parting = beside.pairs[0].parting
-    assert parting is not None
+    parted = next(pair for pair in beside.pairs if pair.parting is not None)
+    found = compared_sides(a, b, beside)
+    assert found.common is not None
     known = matched(beside, a, b)
     side = compared_side(a, known[0])
-    assert int(side.common.sum()) == parting.index
-    assert len(side.in_common) == parting.index
+    first_apart = int(a.tokens["step_id"][a.requests[parted.a].token_rows[parted.tokens]])
+    assert not side.common[np.searchsorted(side.step, first_apart)]
+    assert side.common[side.step < first_apart].all()
+    assert len(side.in_common) == int(side.common.sum()) < len(side)
 
 
 def test_counted_figures_are_exact() -> None:

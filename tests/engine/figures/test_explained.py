@@ -98,8 +98,7 @@ def test_a_cache_is_explained_by_positions() -> None:
     assert found.whole.paired
     rate = found.whole.of("tokens/s")
     assert rate.significant
-    assert rate.low is not None
-    assert rate.low > 1
+    assert rate.worse is False
     assert found.explained is not None
-    assert 0.9 <= found.explained.share("positions") <= 1.25
+    assert found.explained.share("positions") >= 0.9
     assert math.fsum(part.seconds for part in found.explained.parts) == pytest.approx(found.explained.difference_s)

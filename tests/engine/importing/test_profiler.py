@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from engine.figures.kernels import RangeSum, range_sums
+from engine.figures.kernels import RangeSum, range_sums, trace_figures
 from engine.importing.import_trace import import_trace
 from engine.session.file import open_session
 from engine.session.reader import SessionFile
 from engine.session.store import STEP_KINDS, Session
+
+STEPS: Final = """
+import sys, torch
+from torch.profiler import ProfilerActivity, profile, schedule, tensorboard_trace_handler
+model = torch.nn.Sequential(torch.nn.Embedding(11, 16), torch.nn.LayerNorm(16), torch.nn.Linear(16, 11)).eval()
+with torch.inference_mode(), profile(
+    activities=[ProfilerActivity.CPU], schedule=schedule(wait=1, warmup=1, active=3), with_stack=True,
+    on_trace_ready=tensorboard_trace_handler(sys.argv[1], use_gzip=True),
+) as found:
+    for _ in range(6):
+        model(torch.tensor([[1, 2, 3]]))
+        found.step()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +112,32 @@ def test_its_moments_are_those_of_the_wall_clock(
     first = min(one.time_range.start for one in profiled[1].events())
     traced_ns = profiled[1].profiler.kineto_results.trace_start_ns() + first * 1000  # type: ignore[union-attr]
     assert int(imported.meta["epoch_ns"]) == pytest.approx(traced_ns, abs=2000)
+
+
+def test_the_profilers_own_steps_and_the_calls_of_modules_are_known(tmp_path: Path) -> None:
+    """As TensorBoard's handler writes it: steps by a schedule, stacks with modules, gzipped."""
+    # In a process of its own: recording stacks, PyTorch's profiler crashes inside of pytest.
+    subprocess.run([sys.executable, "-c", STEPS, str(tmp_path)], check=True, capture_output=True)
+    (path,) = tmp_path.glob("*.pt.trace.json.gz")
+    import_trace(path, tmp_path / "made.dscope")
+    session = open_session(tmp_path / "made.dscope")
+    assert isinstance(session.source, SessionFile)
+    try:
+        assert len(session.steps) == 3
+        assert session.untold("step_kinds") is not None  # ProfilerStep#2 does not tell prefill from decode
+        ranges = session.ranges
+        names = [session.trace_names[number] for number in ranges["name_id"].tolist()]
+        steps = [name for name in names if name.startswith("ProfilerStep#")]
+        assert steps == ["ProfilerStep#2", "ProfilerStep#3", "ProfilerStep#4"]
+        kinds = [ranges.words["kind"][kind] for kind in ranges["kind"].tolist()]
+        modules = {name for name, kind in zip(names, kinds, strict=True) if kind == "module"}
+        assert {"nn.Module: Embedding_0", "nn.Module: LayerNorm_0", "nn.Module: Linear_0"} <= modules
+        phases = [ranges.words["phase"][phase] for phase in ranges["phase"].tolist()]
+        by_name = dict(zip(names, phases, strict=True))
+        assert by_name["aten::native_layer_norm"] == "norm"
+        assert by_name["aten::index_select"] == "embed"  # it is inside the module
+        python = trace_figures(session)
+        assert python is not None
+        assert python["left_out"]["python_function"] > 10
+    finally:
+        session.source.close()
