@@ -13,7 +13,12 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget
 Row = tuple[tuple[str, ...], ...]
 """A row of cells; a cell holds one panel or several as tabs, the first in front."""
 
-FIRST: Final[Row] = (("timeline", "batch", "inspector", "summary", "before-after"),)
+FIRST: Final[Row] = (
+    (
+        "timeline", "batch", "inspector", "requests", "session", "compare", "query", "summary", "before-after",
+        "kernels",
+    ),
+)  # fmt: skip
 """Panels of the widest cell, in which no tab title is cut: those along the step axis, and the tables."""
 SMALL: Final[tuple[Row, ...]] = (
     FIRST,

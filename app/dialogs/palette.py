@@ -16,13 +16,13 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from app.dialogs.shortcuts import all_actions, keys_text
 from app.look.theme import GRID, GROUP_GAP, ROW_GAP, theme
 from app.widgets.plain import plain, without_keys
 
-ACTION = Qt.ItemDataRole.UserRole
-KEYS = Qt.ItemDataRole.UserRole + 1
+KEYS = Qt.ItemDataRole.UserRole
 """What stands at the right: the keys of an entry, that it is the value in force, or why it cannot be used."""
 
 
@@ -62,6 +62,8 @@ class CommandPalette(QDialog):
             for action in all_actions(menu)
             if action.isEnabled()
         ]
+        self._listed: list[QAction] = []
+        """The action of each row; a row itself must not hold it, as it may be gone when it is asked for."""
         self._typed = QLineEdit()
         self._typed.setPlaceholderText(self.tr("Type a command"))
         self._typed.setAccessibleName(self.tr("Command"))
@@ -92,11 +94,13 @@ class CommandPalette(QDialog):
 
     def _fill(self, typed: str) -> None:
         words = typed.casefold().split()
+        self.entries = [entry for entry in self.entries if isValid(entry[1])]  # a list of recent files is made anew
         found = [entry for entry in self.entries if all(word in entry[0].casefold() for word in words)]
         self._list.clear()
+        self._listed = []
         for text, action in sorted(found, key=lambda entry: closeness(entry[0], typed)):
             item = QListWidgetItem(text)
-            item.setData(ACTION, action)
+            self._listed.append(action)
             item.setData(KEYS, self._at_the_right(action))
             if not action.isEnabled():
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
@@ -114,12 +118,13 @@ class CommandPalette(QDialog):
         return self.tr("✓ now") if action.isCheckable() and action.isChecked() else keys_text(action)
 
     def _run(self) -> None:
-        item = self._list.currentItem()
-        action = item.data(ACTION) if item is not None else None
-        if isinstance(action, QAction) and not action.isEnabled():
+        row = self._list.currentRow()
+        action = self._listed[row] if 0 <= row < len(self._listed) else None
+        there = action is not None and isValid(action)
+        if action is not None and there and not action.isEnabled():
             return  # its reason stands beside it
         self.close()
-        if isinstance(action, QAction):
+        if action is not None and there:
             action.trigger()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

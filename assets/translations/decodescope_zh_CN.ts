@@ -5265,6 +5265,13 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>QueryPlot</name>
+    <message>
+        <source>The wheel zooms, dragging pans; another choice of columns shows everything</source>
+        <translation>滚轮缩放，拖动平移；另选列会显示全部</translation>
+    </message>
+</context>
+<context>
     <name>RangeQuestion</name>
     <message>
         <source>Steps {}–{} are selected. What is to be exported?</source>

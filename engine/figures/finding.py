@@ -19,7 +19,8 @@ Ints = NDArray[np.int64]
 Kind = Literal["step", "request", "mark", "prompt", "text"]
 CHUNK: Final = 4096
 """Tokens that are searched at once: about a millisecond, in which no other thread runs."""
-NUMBER: Final = re.compile(r"(?P<of>\D*?)\s*(?P<number>\d{1,18})")
+ORDINAL: Final = "第"
+NUMBER: Final = re.compile(r"(?P<of>\D*?)\s*(?P<number>\d{1,18})\s*(?P<after>\D*)")
 STEP_MARK: Final = "#"
 NOWHERE: Final = -1
 NOTHING: Final = np.empty((0, 5), np.int64)
@@ -127,12 +128,17 @@ def _in_prompt(request: RecordedRequest, pattern: TextPattern) -> Ints:
 def numbered(session: Session, typed: str, words: Mapping[str, Kind]) -> list[Hit]:
     """The step or the request that was asked for by its number: `#120`, `step 120`, `request 3`; `120` means both.
 
-    `words` are those that stand for a step and for a request, in small letters.
+    `words` are those that stand for a step and for a request, in small letters. In Chinese the word follows:
+    `第 120 步`.
     """
     match = NUMBER.fullmatch(typed.strip().casefold())
     if match is None:
         return []
-    of, number = match["of"].strip(), int(match["number"])
+    of, number, after = match["of"].strip(), int(match["number"]), match["after"].strip()
+    if after and of in ("", ORDINAL):
+        of = after
+    elif after:
+        return []
     kinds = {"": ("step", "request"), STEP_MARK: ("step",)}.get(of) or ((words[of],) if of in words else ())
     found = []
     if "step" in kinds and number < len(session.steps):

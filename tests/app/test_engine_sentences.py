@@ -15,6 +15,7 @@ from app.core.background import failure_of
 from app.core.engine_sentences import SentenceTable, in_window_language
 from app.core.translation import FOLDER, Translation
 from engine.errors import InputError
+from engine.session.format_document import examples
 
 ROOT = Path(__file__).parents[2]
 TABLE = tomllib.loads((FOLDER / "engine_zh_CN.toml").read_text(encoding="utf-8"))
@@ -52,6 +53,10 @@ def sentences_of(source: str) -> Iterator[str]:
         text = form(node) if isinstance(node, ast.expr) and node not in left_out else None
         if text and " " in text and len(text) > 12 and text.endswith(".") and re.match(r"[A-Z{]", text):
             yield text
+
+
+def test_every_question_in_sql_that_is_offered_has_its_chinese() -> None:
+    assert [one.title for one in examples() if one.title not in TABLE] == []
 
 
 def test_every_sentence_of_the_engine_is_in_the_table() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QLineEdit, QListWidget, QMainWindow
 from pytestqt.qtbot import QtBot
 
@@ -136,3 +136,19 @@ def test_a_value_that_cannot_be_used_is_greyed_with_its_reason(shown: MainWindow
     assert palette.isVisible()
     assert shown.run_panel.switches.switches.attention != "triton"
     palette.close()
+
+
+@pytest.mark.parametrize("types", [False, True])
+def test_an_entry_that_is_gone_meanwhile_is_not_offered(shown: MainWindow, qtbot: QtBot, types: bool) -> None:
+    """A file that is opened while the palette is open puts the recent files anew."""
+    shown.menus.show_recent([("/a.dscope", "alpha")], lambda _: None, lambda: None)
+    palette, typed, listed = palette_in(shown)
+    typed.setText("alpha")
+    assert len(rows(listed)) == 1
+    shown.menus.show_recent([], lambda _: None, lambda: None)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    if types:
+        typed.setText("alph")
+        assert [text for text, _ in rows(listed)] == ["No command has these words."]
+    qtbot.keyClick(typed, Qt.Key.Key_Return)
+    assert not palette.isVisible()

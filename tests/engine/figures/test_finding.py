@@ -123,7 +123,7 @@ def test_all_requests_are_searched_in_order() -> None:
     assert set(found[:, 0].tolist()) == {0, 1, 2}
 
 
-WORDS = {"step": "step", "request": "request"}
+WORDS = {"step": "step", "request": "request", "步": "step"}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,8 @@ WORDS = {"step": "step", "request": "request"}
         ("step 2", [Hit("step", step=2)]), ("#2", [Hit("step", step=2)]), ("# 0", [Hit("step", step=0)]),
         ("request 2", [Hit("request", request=2)]), ("Request 1", [Hit("request", request=1)]),
         ("2", [Hit("step", step=2), Hit("request", request=2)]), ("step 900", []), ("cat 2", []), ("step", []),
-        ("12345678901234567890", []),
+        ("12345678901234567890", []), ("第 2 步", [Hit("step", step=2)]), ("2步", [Hit("step", step=2)]),
+        ("step 2 步", []), ("2 cats", []),
     ],
 )  # fmt: skip
 def test_steps_and_requests_are_found_by_their_number(typed: str, found: list[Hit]) -> None:
