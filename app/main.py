@@ -99,11 +99,11 @@ def _window(arguments: list[str]) -> int:
     from app.cli.parser import COMMANDS, parse_window
     from app.start.display import check_display
 
-    session, model = parse_window(arguments)
+    session, model, replay = parse_window(arguments)
     check_display(os.environ, COMMANDS)
     from app.window.gui import run_window
 
-    return run_window(session, model)
+    return run_window(session, model, replay)
 
 
 if __name__ == "__main__":

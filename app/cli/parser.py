@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -67,8 +68,11 @@ def parse_command(arguments: list[str]) -> tuple[Command, argparse.Namespace]:
     return command, parser.parse_args(rest)
 
 
-def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
-    """(session file, model folder) to open the window on; raises InputError for a path that cannot be opened."""
+def parse_window(arguments: list[str]) -> tuple[str | None, str | None, bool]:
+    """(file, model folder) to open the window on, and whether the file is a session to be replayed.
+
+    Raises InputError for a path that cannot be opened, and for a replay of what is no session.
+    """
     parser = Parser(
         prog="decodescope",
         description="Shows a language model generating text, token by token. Without arguments, opens the window on "
@@ -81,18 +85,22 @@ def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
         metavar="SESSION | TRACE.json | MODEL_DIR | REQUESTS.jsonl",
         help="a recorded session, a trace of PyTorch's profiler, a model folder, or a request list",
     )
-    path = parser.parse_args(arguments).path
+    parser.add_argument("--replay", action="store_true", help="replay the session as it was recorded")
+    options = parser.parse_args(arguments)
+    path = options.path
+    if options.replay and (path is None or path.endswith(".jsonl") or os.path.isdir(path)):
+        raise InputError("--replay needs a recorded session: decodescope SESSION --replay")
     if path is None:
-        return None, None
+        return None, None, False
     try:
         check_regular(path)
     except IsADirectoryError:
-        return None, path
+        return None, path, False
     except FileNotFoundError:
         raise InputError(f"There is no file or folder {path}.") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
-    return path, None
+    return path, None, options.replay
 
 
 def switch_change(text: str) -> SwitchChange:

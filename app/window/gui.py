@@ -49,15 +49,15 @@ if TYPE_CHECKING:
     from engine.session.store import Session
 
 
-def run_window(path: str | None, model: str | None) -> int:
-    """Open the window, with a session file or a model if one is named, and run until it is closed."""
+def run_window(path: str | None, model: str | None, replay: bool = False) -> int:
+    """Open the window, with a session file (which may be replayed) or a model, and run until it is closed."""
     app = make_application()
     preferences = Preferences.of_user()
     window = make_window(preferences)
     if path is not None:
         window.start.leave()  # the session is there in a moment
     window.show()
-    load_after_first_paint(window, path, model)
+    load_after_first_paint(window, path, model, replay)
 
     def tell(sentence: str, details: str) -> None:
         def show() -> None:
@@ -155,14 +155,17 @@ def make_feed() -> Feed:
     return Feed(EngineSource, SessionWriter, Recordings(user_folder(), move_to_trash))
 
 
-def load_after_first_paint(window: MainWindow, path: str | None, model: str | None) -> None:
-    """Start the engine process, load the model and open the session as soon as the window can be seen."""
+def load_after_first_paint(window: MainWindow, path: str | None, model: str | None, replay: bool = False) -> None:
+    """Start the engine process, load the model and open (or replay) the session as soon as the window can be seen."""
 
     def begin() -> None:
         window.control.start(model or "demo")
         window.kept.begin()
         window.tell_of_settings()
         if path is not None:
+            if replay:
+                once = Qt.ConnectionType.SingleShotConnection
+                window.shown.opened.connect(lambda _: window.replay.begin_or_leave(), once)
             window.open_path(path)
 
     window.first_painted.connect(begin)

@@ -12,11 +12,17 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.cli.parser import parse_window
+from app.window.feed import Feed
+from app.window.gui import load_after_first_paint
 from app.window.main_window import MainWindow
+from engine.client.recordings import Recordings
+from engine.errors import InputError
 from engine.session import schema
 from engine.session.file import open_session
 from engine.session.paced import pace_label
 from engine.session.writer import SessionWriter
+from tests.app.conftest import Engines, WindowMaker
 from tests.app.figures.recorded import record_all
 from tests.app.test_window import press
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
@@ -260,6 +266,24 @@ def test_a_mark_that_is_put_meanwhile_is_put_on_the_recording_and_shown(
     kept.source.close()  # type: ignore[union-attr]
     replaying.menus.actions["undo"].trigger()
     assert shown.marks == []
+
+
+def test_the_command_line_opens_the_window_on_a_replay(
+    qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings, path: Path
+) -> None:
+    assert parse_window([str(path), "--replay"]) == (str(path), None, True)
+    window = make(Feed(engines, SessionWriter, recordings))
+    load_after_first_paint(window, str(path), None, replay=True)
+    window.first_painted.emit()
+    qtbot.waitUntil(lambda: window.replay.on)
+    assert window.replay.plays
+    window.replay.leave()
+
+
+@pytest.mark.parametrize("arguments", [["--replay"], ["--replay", "assets"], ["--replay", "requests.jsonl"]])
+def test_a_replay_of_what_is_no_session_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(InputError, match="--replay needs a recorded session"):
+        parse_window(arguments)
 
 
 # --- what the panels show -----------------------------------------------------------------------------------------
