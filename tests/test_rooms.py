@@ -45,7 +45,7 @@ app.core: engine engine.session engine.model app.look
 app.start: engine app.core
 app.models: engine engine.session engine.core engine.figures engine.client app.look app.core
 app.widgets: engine engine.session engine.core engine.figures engine.model app.look app.core app.models
-app.dialogs: engine.core engine.session app.look app.models app.widgets
+app.dialogs: engine.core app.look app.models app.widgets
 app.panels: engine engine.session engine.core engine.figures engine.client app.look app.core app.models
     app.widgets
 app.window: engine engine.session engine.core engine.figures engine.export engine.importing engine.host

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 
 from app.window.help import show_about, show_keys, show_palette, show_panel_help
-
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
+from app.window.parts import WindowParts
 
 
-def commands(window: MainWindow) -> dict[str, Callable[[], object]]:
+def commands(window: WindowParts) -> dict[str, Callable[[], object]]:
     """The function of each menu entry, by the entry's name."""
     keys = {
         "previous": Qt.Key.Key_Left, "next": Qt.Key.Key_Right, "up": Qt.Key.Key_Up, "down": Qt.Key.Key_Down,
@@ -32,7 +29,7 @@ def commands(window: MainWindow) -> dict[str, Callable[[], object]]:
         "attach": window.server.ask,
         "attach_again": window.server.attach_again,
         "detach": window.server.detach,
-        "export": window.export_picture,
+        "export": partial(_export_picture, window),
         "export_panel": lambda: window.panels.with_focused(window.exports.ask_panel_picture),
         "export_trace": window.exports.ask_trace,
         "export_report": window.exports.ask_report,
@@ -58,7 +55,7 @@ def commands(window: MainWindow) -> dict[str, Callable[[], object]]:
         "find": window.finding.ask,
         "find_next": partial(window.finding.go, 1),
         "find_previous": partial(window.finding.go, -1),
-        "clear": window.clear_or_stop,
+        "clear": partial(_clear_or_stop, window),
         "back": window.selection.back,
         "forward": window.selection.forward,
         **{name: partial(window.keyboard.key, key) for name, key in keys.items()},
@@ -72,3 +69,18 @@ def commands(window: MainWindow) -> dict[str, Callable[[], object]]:
         "panel_help": lambda: window.panels.with_focused(partial(show_panel_help, window)),
         "about": lambda: show_about(window),
     }
+
+
+def _export_picture(window: WindowParts) -> None:
+    """Ask where to put a picture of the window, with all panels drawn."""
+    if window.refresher.has_turns:
+        window.refresher.draw_all()
+    window.exports.ask_picture(window, "decodescope")
+
+
+def _clear_or_stop(window: WindowParts) -> None:
+    """Leave the start page, or clear the selection; where neither is there, stop the run."""
+    if window.start.is_shown and window.shown.session is not None:
+        window.start.leave()
+    elif not window.selection.clear():
+        window.control.stop()

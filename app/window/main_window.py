@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QToolBar, QVBoxLayout, QWidget
 
 from app.core.activity import Activity
 from app.core.drawing_share import SHARE, DrawingShare
@@ -39,6 +39,7 @@ from app.window.menus import Menus
 from app.window.model_control import ModelControl
 from app.window.panels import Panels
 from app.window.panels_ahead import PanelsAhead
+from app.window.parts import WindowParts
 from app.window.recordings_browser import RecordingsBrowser
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
@@ -69,7 +70,7 @@ TEXT_WEIGHT = 4
 """Parts of the share of drawing that the generated text gets, where a panel gets one: it is read as it comes."""
 
 
-class MainWindow(QMainWindow):
+class MainWindow(WindowParts):
     """One window on one session, live or recorded. It makes its parts and connects them; the parts are public.
 
     `shown` owns the session that is shown, `control` the run, `documents` and `exports` the files, `panels` the docks,
@@ -242,19 +243,6 @@ class MainWindow(QMainWindow):
         self.menus.show_history(
             stack.undoText() if stack.canUndo() else None, stack.redoText() if stack.canRedo() else None
         )
-
-    def export_picture(self) -> None:
-        """Ask where to put a picture of the window, with all panels drawn."""
-        if self.refresher.has_turns:
-            self.refresher.draw_all()
-        self.exports.ask_picture(self, "decodescope")
-
-    def clear_or_stop(self) -> None:
-        """Leave the start page, or clear the selection; where neither is there, stop the run."""
-        if self.start.is_shown and self.shown.session is not None:
-            self.start.leave()
-        elif not self.selection.clear():
-            self.control.stop()
 
     # --- the session that is shown ----------------------------------------------------------------------------------
 
