@@ -11,7 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QResizeE
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
-from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP
+from app.look.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP
 from app.look.units import straight
 from app.models.comparing import Choice, Comparing
 from app.models.differences import headline, relative, rule, shown
@@ -107,7 +107,7 @@ class ComparePanel(Panel):
         self.differences.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.pairs.setToolTip(plain(self.tr("A click, or Enter, shows the token at which a request parts")))
         self.copy_markdown.setToolTip(plain(self.tr("Copy the comparison as a table of text")))
-        self.pages.setMinimumWidth(self.pages.sizeHint().width() + 4 * GRID * len(PAGES))
+        self.pages.pad()
         names = QHBoxLayout()
         names.setSpacing(ROW_GAP)
         self._letters = [ThemedLabel(muted=False), ThemedLabel(muted=False)]

@@ -46,7 +46,7 @@ class CompareCharts(QWidget):
                 "step": self.tr("The axis counts the steps of a side"),
             },
         )
-        self.axis.setMinimumWidth(self.axis.sizeHint().width() + 4 * GRID * len(AXES))
+        self.axis.pad()
         self.charts: dict[str, LineChart] = {}
         for name in ("chosen", *ALWAYS):
             chart = LineChart(partial(self._number, name), self)

@@ -54,7 +54,7 @@ class KernelsPanel(Panel):
                 "host": self.tr("Operations, annotations, modules and calls of the runtime, by name"),
             },
         )
-        self.side.setMinimumWidth(self.side.sizeHint().width() + 8 * GRID)
+        self.side.pad()
         self.side.picked.connect(lambda _: self.refresh())
         self.table = SortedTable(self.tr("Time by kernel or range"), 0)
         self.table.horizontalHeader().setSortIndicator(TOTAL, Qt.SortOrder.DescendingOrder)

@@ -286,7 +286,7 @@ class KvMemoryPanel(StepPanel):
                 "all": self.tr("Weights, cache, activations and the rest, at the peak of what is selected"),
             },
         )
-        self.pages.setMinimumWidth(self.pages.sizeHint().width() + 2 * GRID * 2 * len(PAGES))
+        self.pages.pad()
 
     def _show_step(self, session: Session, step: int) -> None:
         positions = self._alive(step)

@@ -163,7 +163,7 @@ class LatencyPanel(Panel):
                 "histogram": self.tr("How many steps took how long"),
             },
         )
-        self.picture.setMinimumWidth(self.picture.sizeHint().width() + 2 * GRID * 2 * len(PICTURES))
+        self.picture.pad()
         row.addWidget(self.picture)
         return line
 

@@ -34,8 +34,6 @@ BESIDE: Final = 1.6
 LIST_FROM: Final = 640
 """Pixels of width from which on the list of tables is shown without being asked for."""
 LIST_WIDTH: Final = 180
-SEGMENT: Final = 64
-"""Pixels of a button of the choice between table and plot."""
 TITLE: Final = 90
 """Characters of a title in a menu."""
 FIRST: Final = 3
@@ -101,7 +99,7 @@ class QueryPanel(Panel):
             {"table": self.tr("Table"), "plot": self.tr("Plot")},
             {"table": self.tr("Show the rows"), "plot": self.tr("Draw columns of the answer")},
         )
-        self.page.setMinimumWidth(SEGMENT * len(self.page.buttons))
+        self.page.pad()
         self.page.picked.connect(self.answer.show_page)
         self.save_button = QPushButton(self.tr("Save as CSV…"))
         self.save_button.setToolTip(self.tr("Write the rows of the answer into a file"))

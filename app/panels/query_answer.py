@@ -25,8 +25,6 @@ STYLES: Final[tuple[Style, ...]] = ("line", "points", "bars")
 MOST_OFFERED: Final = 24
 """Columns that are offered for y."""
 SWATCH: Final = 10
-SEGMENT: Final = 64
-"""Pixels of a button of the choice of how it is drawn."""
 
 
 class PlotPage(QWidget):
@@ -52,7 +50,7 @@ class PlotPage(QWidget):
             },
         )
         self.style_picker.picked.connect(self._draw)
-        self.style_picker.setMinimumWidth(SEGMENT * len(STYLES))
+        self.style_picker.pad()
         self.boxes: list[QCheckBox] = []
         """One for each column that can be drawn, with the number of the column as a property."""
         self._row = FlowRow(self)

@@ -63,6 +63,7 @@ class RequestsPanel(Panel):
              "ended": self.tr("Show those that have ended, for whatever reason")},
         )  # fmt: skip
         self.filter.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.filter.pad()
         self.filter.picked.connect(lambda _: self._show())
         self.table.chosen_row.connect(self._choose)
         self.table.activated_row.connect(self._open)

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
+from app.look.theme import GRID
 from app.widgets.plain import plain
+
+PADDING = 4 * GRID
+"""Pixels beside the text of a value in a row that is not stretched."""
 
 
 class Segments(QWidget):
@@ -53,6 +57,10 @@ class Segments(QWidget):
             self._row.setStretchFactor(button, len(button.text()) + 3)
             button.setAccessibleName(f"{name}: {button.text()}")
         self._show_tips()
+
+    def pad(self) -> None:
+        """Keep some room beside each text, where the row is not stretched; call it once the texts are set."""
+        self.setMinimumWidth(self.sizeHint().width() + PADDING * len(self.buttons))
 
     def set_unavailable(self, reasons: dict[str, str]) -> None:
         """Disable these values; their tool tip gives the reason."""
