@@ -36,7 +36,6 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
     "kv-memory": of_work.KV_MEMORY, "attention": of_work.ATTENTION, "latency": of_time.LATENCY,
     "utilisation": of_time.UTILISATION, "roofline": of_time.ROOFLINE, "summary": of_time.SUMMARY,
     "batch": of_work.BATCH, "parallel": of_time.PARALLEL, "before-after": of_time.BEFORE_AFTER,
-    "compare": {},
 }  # fmt: skip
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",
@@ -56,6 +55,8 @@ PANELS_OF: Final = {
 """Panels that show something of these sessions that they do not show of the others."""
 OF_A_TOKEN: Final = frozenset({"attention", "inspector"})
 """Panels that say something else to the pointer with every token."""
+OF_TWO: Final = frozenset({"compare"})
+"""Panels of two sessions: `tests/app/test_compare.py` holds all they show against the answer of `compare`."""
 RANGES: Final = ("all", "selected")
 """The first selections: after them what is said to the pointer is the same again, but in OF_A_TOKEN."""
 
@@ -484,5 +485,5 @@ def _recorded_maps(every: Told) -> str:
 
 
 def every_panel() -> list[str]:
-    """Names of all panels."""
-    return [one.name for one in PANELS]
+    """Names of all panels that show figures of one session."""
+    return [one.name for one in PANELS if one.name not in OF_TWO]
