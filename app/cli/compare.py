@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
 from app.cli.opening import opened
-from app.cli.output import print_json
+from app.cli.output import print_json, say
 from app.cli.table import columns
 from app.look.units import count, percent, seconds
 from app.models.differences import (
@@ -60,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         _print(found)
     if gate is None:
         return 0
-    print(f"decodescope: {_gate_words(gate, options.gate)}", file=sys.stderr)
+    say(_gate_words(gate, options.gate))
     return REGRESSED if worse_than(gate, options.gate) else 0
 
 

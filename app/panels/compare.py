@@ -166,6 +166,8 @@ class ComparePanel(Panel):
     @property
     def is_empty(self) -> bool:
         session = self.session
+        if self._own and self.comparing.compared is None:  # outside of a window nothing can be chosen
+            return True
         return session is None or not (len(session.steps) or len(session.tokens))
 
     @property

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QVBoxLayout, 
 
 from app.core.selection import Selected, Selection
 from app.look.theme import GRID, ROW_GAP
-from app.look.units import count
+from app.look.units import count, rate
 from app.models.overlay import AXES, QUANTITIES, Axis, overlay
 from app.models.side_by_side import Compared
 from app.panels.compare_words import overlay_lines, quantity_name, quantity_number
@@ -107,7 +107,8 @@ class CompareCharts(QWidget):
         return self._chosen if name == "chosen" else name
 
     def _number(self, name: str, value: float) -> str:
-        return quantity_number(self._of(name), value)
+        quantity = self._of(name)
+        return rate(value, "") if quantity == "rate" else quantity_number(quantity, value)
 
     def _draw(self) -> None:
         found = self._compared
@@ -116,11 +117,11 @@ class CompareCharts(QWidget):
         for name, chart in self.charts.items():
             quantity = self._of(name)
             lines, end, pooled = overlay_lines(found.sides.a, found.sides.b, quantity, self._axis)
-            title = " · ".join((quantity_name(quantity), self.tr("A solid, B dashed")))
+            over = self.tr("over tokens") if self._axis == "token" else self.tr("over steps")
+            title = " · ".join((f"{quantity_name(quantity)} {over}", self.tr("A solid, B dashed")))
             if pooled > 1:
                 title += self.tr(" · means of {} steps").format(count(pooled))
             chart.title = title if lines else self.tr("{}: not told").format(quantity_name(quantity))
-            chart.x_title = self.tr("token") if self._axis == "token" else self.tr("step")
             chart.setAccessibleName(chart.title)
             chart.show_lines(lines, (0.0, end))
         self._mark()

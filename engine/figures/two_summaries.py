@@ -10,9 +10,7 @@ import numpy as np
 
 from engine.figures.metrics import RequestFigures, Summary
 
-Group = Literal["tokens", "time", "positions", "kv", "phases", "use"]
 Unit = Literal["count", "seconds", "tokens/s", "bytes", "share"]
-Provenance = Literal["measured", "derived", "predicted"]
 OF_REQUESTS: Final = (50, 90)
 """The percentiles over the requests."""
 
@@ -21,12 +19,10 @@ OF_REQUESTS: Final = (50, 90)
 class TwoFigures:
     """A figure of A and of B, in the base unit; None where a side has none. `name` is its key in `compare --json`."""
 
-    group: Group
     name: str
     a: float | None
     b: float | None
     unit: Unit
-    provenance: Provenance = "measured"
 
     @property
     def ratio(self) -> float | None:
@@ -35,33 +31,25 @@ class TwoFigures:
 
 
 def two_summaries(a: Summary, b: Summary) -> list[TwoFigures]:
-    """All figures, group by group in the order of `Group`."""
+    """All figures."""
     rows = [
-        TwoFigures("tokens", "tokens", a.tokens, b.tokens, "count"),
-        TwoFigures("tokens", "steps", a.steps, b.steps, "count"),
-        TwoFigures("time", "wall time", a.wall_s, b.wall_s, "seconds"),
-        TwoFigures("time", "rate", a.tokens_per_s, b.tokens_per_s, "tokens/s"),
+        TwoFigures("tokens", a.tokens, b.tokens, "count"),
+        TwoFigures("steps", a.steps, b.steps, "count"),
+        TwoFigures("wall time", a.wall_s, b.wall_s, "seconds"),
+        TwoFigures("rate", a.tokens_per_s, b.tokens_per_s, "tokens/s"),
     ]
     for name, key in (("time to first token", "ttft_s"), ("time per output token", "tpot_s")):
         of_a, of_b = _known(a.requests, key), _known(b.requests, key)
-        rows += [
-            TwoFigures("time", f"{name} p{p}", percentile(of_a, p), percentile(of_b, p), "seconds") for p in OF_REQUESTS
-        ]
-    rows += [TwoFigures("time", f"gap between tokens {p}", a.itl_s[p], b.itl_s[p], "seconds") for p in a.itl_s]
-    rows += [
-        TwoFigures("positions", f"positions {name}", a.positions[name], b.positions[name], "count")
-        for name in a.positions
-    ]
+        rows += [TwoFigures(f"{name} p{p}", percentile(of_a, p), percentile(of_b, p), "seconds") for p in OF_REQUESTS]
+    rows += [TwoFigures(f"gap between tokens {p}", a.itl_s[p], b.itl_s[p], "seconds") for p in a.itl_s]
+    rows += [TwoFigures(f"positions {name}", a.positions[name], b.positions[name], "count") for name in a.positions]
     for name in a.kv:
-        provenance: Provenance = "predicted" if name.startswith("predicted") else "measured"
         key = f"KV {name.removesuffix('_bytes')}"
-        rows.append(TwoFigures("kv", key, a.kv[name], b.kv[name], "bytes", provenance))
+        rows.append(TwoFigures(key, a.kv[name], b.kv[name], "bytes"))
+    rows += [TwoFigures(f"time: {group}", a.groups_s[group], b.groups_s[group], "seconds") for group in a.groups_s]
     rows += [
-        TwoFigures("phases", f"time: {group}", a.groups_s[group], b.groups_s[group], "seconds") for group in a.groups_s
-    ]
-    rows += [
-        TwoFigures("use", "MBU", a.mbu, b.mbu, "share", "derived"),
-        TwoFigures("use", "MFU", a.mfu, b.mfu, "share", "derived"),
+        TwoFigures("MBU", a.mbu, b.mbu, "share"),
+        TwoFigures("MFU", a.mfu, b.mfu, "share"),
     ]
     return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from app.models.comparing import Choice
 from app.panels.compare import PARTING_COLUMN, ComparePanel
 from app.window.main_window import MainWindow
 from engine.session import schema
+from tests.app.cli.test_compare import events
 from tests.app.test_window import a_recording, run_to_the_end
 from tests.engine.figures.served import recorded, write
 from tests.engine.session.synthetic import synthetic_session
@@ -87,7 +89,8 @@ def test_the_menu_brings_the_panel_up_and_asks_for_the_file(
 def test_the_figures_are_those_of_the_command(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, other = (str(a_recording(tmp_path / name, 40)) for name in ("one.dscope", "other.dscope"))
+    one = str(write(events(1.0, 1), tmp_path / "fast.dscope"))
+    other = str(write(events(1.5, 2), tmp_path / "slow.dscope"))
     panel = compared(qtbot, window, one, other)
     assert main(["compare", one, other, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -99,9 +102,16 @@ def test_the_figures_are_those_of_the_command(
         assert told["differences"][name]["significant"] == row["significant"]
         assert told["differences"][name]["interval"] == (None if row["low"] is None else [row["low"], row["high"]])
     panel.show_page("explained")
-    assert {row[0]: row[1] for row in panel.rows()[1]} == told["explained"]["parts_s"]
+    causes = {str(row[0]): row[1] for row in panel.rows()[1]}
+    assert causes == told["explained"]["parts_s"]
     assert main(["compare", one, other]) == 0
-    text = capsys.readouterr().out.replace("\u2009●", "").replace("\u2009ƒ", "")
+    printed = capsys.readouterr().out
+    assert panel.headline.text() in printed
+    assert panel.rule.text() in printed
+    for bar in panel.bars.bars:
+        amount, part = bar.number.split(" · ")
+        assert re.search(rf"{re.escape(bar.name)} +{re.escape(amount)} +{re.escape(part)}", printed)
+    text = printed.replace("\u2009●", "").replace("\u2009ƒ", "")
     for row in cells(panel):
         assert all(cell.replace("\u2009●", "").replace("\u2009ƒ", "") in text for cell in row[1:6])
 

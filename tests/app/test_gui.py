@@ -39,7 +39,12 @@ def test_the_window_is_drawn_at_the_size_asked_for(session_file: Path, tmp_path:
     assert colours_of(image) > 20
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in PANELS if entry.name != "kernels"])
+def test_a_panel_that_needs_a_window_says_so(session_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="The panel compare has nothing to show"):
+        render(str(session_file), str(tmp_path / "p.png"), "compare", (800, 500), "png")
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in PANELS if entry.name not in ("compare", "kernels")])
 def test_each_panel_is_drawn(session_file: Path, tmp_path: Path, name: str) -> None:
     render(str(session_file), str(tmp_path / "p.png"), name, (800, 500), "png")
     image = QImage(str(tmp_path / "p.png"))

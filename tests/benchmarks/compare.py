@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any, Final
 
@@ -43,6 +44,11 @@ def sides_of(a: Session, b: Session) -> tuple[Side, Side]:
     return compared_side(a, known_a), compared_side(b, known_b)
 
 
+def load() -> float:
+    """How many programs have wanted a core in the last minute: much noise, where it is more than there are."""
+    return round(os.getloadavg()[0], 1)
+
+
 def slowed(side: Side, factor: float) -> Side:
     """The side, all its times longer."""
     return replace(
@@ -67,7 +73,7 @@ def _equal(mode: str, pairs: list[tuple[Side, Side]]) -> dict[str, Any]:
     return {
         "what": f"equal runs, {mode}", "pairs": len(pairs), "with a mark": marked, "stated": LEVEL,
         "figure": FIGURE, "spread of B/A": round(float(np.std(logs)), 4),
-        "half width": round(float(np.median(widths)), 4),
+        "half width": round(float(np.median(widths)), 4), "load": load(),
     }  # fmt: skip
 
 
@@ -76,7 +82,7 @@ def _power(mode: str, pairs: list[tuple[Side, Side]], factor: float) -> dict[str
     found = sum(differences(a, slowed(b, factor)).of(FIGURE).significant for a, b in pairs)
     return {
         "what": f"B slower by {factor - 1:.0%}, {mode}", "pairs": len(pairs), "with a mark": found, "stated": "",
-        "figure": FIGURE, "spread of B/A": "", "half width": "",
+        "figure": FIGURE, "spread of B/A": "", "half width": "", "load": load(),
     }  # fmt: skip
 
 
@@ -91,5 +97,5 @@ def _cache(sides: tuple[Side, Side]) -> dict[str, Any]:
         "what": f"kv none against contiguous: x{figure.b / figure.a:.2f} (95 %: {1 + figure.low:.2f} to "
         f"{1 + figure.high:.2f}), positions explain {why.share('positions'):.1%}",
         "pairs": 1, "with a mark": int(figure.significant), "stated": "", "figure": "tokens/s", "spread of B/A": "",
-        "half width": "",
+        "half width": "", "load": load(),
     }  # fmt: skip

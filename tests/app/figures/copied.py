@@ -112,8 +112,6 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
             return [_improvement(env["all"], one.key, one.measure) for one in shown]
         case "batch":
             return _slots(env)
-        case "compare":
-            return []  # without a session B; tests/app/test_compare.py holds its rows against those of the command
         case "attention":
             return []  # the weights of a row, which the walk reads where they are painted
         case "kv-memory":

@@ -41,7 +41,6 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
     "session": of_session.SESSION,
     "requests": of_requests.REQUESTS,
     "query": of_work.QUERY,
-    "compare": {},
 }  # fmt: skip
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",
@@ -63,6 +62,8 @@ OF_TRACES: Final = frozenset({"kernels"})
 """Panels that show something of imported traces alone, which have no token: their own tests hold their figures."""
 OF_A_TOKEN: Final = frozenset({"attention", "inspector"})
 """Panels that say something else to the pointer with every token."""
+OF_TWO: Final = frozenset({"compare"})
+"""Panels of two sessions: `tests/app/test_compare.py` holds all they show against the answer of `compare`."""
 RANGES: Final = ("all", "selected")
 """The first selections: after them what is said to the pointer is the same again, but in OF_A_TOKEN."""
 
@@ -510,5 +511,5 @@ def _recorded_maps(every: Told) -> str:
 
 
 def every_panel() -> list[str]:
-    """Names of all panels but OF_TRACES."""
-    return [one.name for one in PANELS if one.name not in OF_TRACES]
+    """Names of all panels that show figures of one session of an engine or a server."""
+    return [one.name for one in PANELS if one.name not in OF_TRACES | OF_TWO]
