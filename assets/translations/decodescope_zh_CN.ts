@@ -1169,6 +1169,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>显示(&amp;S)</translation>
     </message>
     <message>
+        <source>over tokens</source>
+        <translation>（按 token）</translation>
+    </message>
+    <message>
+        <source>over steps</source>
+        <translation>（按步）</translation>
+    </message>
+    <message>
         <source>A solid, B dashed</source>
         <translation>A 实线，B 虚线</translation>
     </message>
@@ -1179,14 +1187,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{}: not told</source>
         <translation>{}：未提供</translation>
-    </message>
-    <message>
-        <source>token</source>
-        <translation>token</translation>
-    </message>
-    <message>
-        <source>step</source>
-        <translation>步</translation>
     </message>
     <message>
         <source>token {}</source>
@@ -1927,8 +1927,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>以 tokens/s 计，B 的速度是 A 的 {times}×（95 %：{low} 至 {high}）。</translation>
     </message>
     <message>
-        <source>B is {times}× as fast as A in tokens/s (95 %: {low} to {high}), which is within chance or {relevant}.</source>
-        <translation>以 tokens/s 计，B 的速度是 A 的 {times}×（95 %：{low} 至 {high}），在偶然或 {relevant} 之内。</translation>
+        <source>B is {times}× as fast as A in tokens/s (95 %: {low} to {high}): not significantly more than {relevant} apart.</source>
+        <translation>以 tokens/s 计，B 的速度是 A 的 {times}×（95 %：{low} 至 {high}）：相差没有显著超过 {relevant}。</translation>
     </message>
 </context>
 <context>
@@ -7392,162 +7392,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>{a} against {b}</source>
         <translation>{a} 对 {b}</translation>
-    </message>
-    <message>
-        <source>Tokens and steps</source>
-        <translation>token 与步</translation>
-    </message>
-    <message>
-        <source>Time</source>
-        <translation>时间</translation>
-    </message>
-    <message>
-        <source>Positions</source>
-        <translation>位置</translation>
-    </message>
-    <message>
-        <source>KV memory, peak</source>
-        <translation>KV 内存（峰值）</translation>
-    </message>
-    <message>
-        <source>Time by phase</source>
-        <translation>各阶段的时间</translation>
-    </message>
-    <message>
-        <source>Use of the device</source>
-        <translation>设备利用</translation>
-    </message>
-    <message>
-        <source>tokens</source>
-        <translation>token</translation>
-    </message>
-    <message>
-        <source>steps</source>
-        <translation>步</translation>
-    </message>
-    <message>
-        <source>wall time</source>
-        <translation>墙钟时间</translation>
-    </message>
-    <message>
-        <source>rate</source>
-        <translation>速率</translation>
-    </message>
-    <message>
-        <source>time to first token p50</source>
-        <translation>首 token 时间 p50</translation>
-    </message>
-    <message>
-        <source>time to first token p90</source>
-        <translation>首 token 时间 p90</translation>
-    </message>
-    <message>
-        <source>time per output token p50</source>
-        <translation>每个输出 token 的时间 p50</translation>
-    </message>
-    <message>
-        <source>time per output token p90</source>
-        <translation>每个输出 token 的时间 p90</translation>
-    </message>
-    <message>
-        <source>gap between tokens p50</source>
-        <translation>token 间隔 p50</translation>
-    </message>
-    <message>
-        <source>gap between tokens p90</source>
-        <translation>token 间隔 p90</translation>
-    </message>
-    <message>
-        <source>gap between tokens p99</source>
-        <translation>token 间隔 p99</translation>
-    </message>
-    <message>
-        <source>computed</source>
-        <translation>计算</translation>
-    </message>
-    <message>
-        <source>new</source>
-        <translation>新计算</translation>
-    </message>
-    <message>
-        <source>recomputed</source>
-        <translation>重复计算</translation>
-    </message>
-    <message>
-        <source>padding</source>
-        <translation>填充</translation>
-    </message>
-    <message>
-        <source>rejected</source>
-        <translation>被拒绝</translation>
-    </message>
-    <message>
-        <source>reused</source>
-        <translation>复用</translation>
-    </message>
-    <message>
-        <source>used</source>
-        <translation>已用</translation>
-    </message>
-    <message>
-        <source>reserved</source>
-        <translation>已预留</translation>
-    </message>
-    <message>
-        <source>held</source>
-        <translation>占用</translation>
-    </message>
-    <message>
-        <source>kept for a batch</source>
-        <translation>为批次保留</translation>
-    </message>
-    <message>
-        <source>evictable</source>
-        <translation>可驱逐</translation>
-    </message>
-    <message>
-        <source>draft model, used</source>
-        <translation>草稿模型，已用</translation>
-    </message>
-    <message>
-        <source>draft model, reserved</source>
-        <translation>草稿模型，已预留</translation>
-    </message>
-    <message>
-        <source>by the formula</source>
-        <translation>按公式</translation>
-    </message>
-    <message>
-        <source>prepare input</source>
-        <translation>准备输入</translation>
-    </message>
-    <message>
-        <source>attention</source>
-        <translation>注意力</translation>
-    </message>
-    <message>
-        <source>FFN</source>
-        <translation>FFN</translation>
-    </message>
-    <message>
-        <source>norm</source>
-        <translation>归一化</translation>
-    </message>
-    <message>
-        <source>sampling</source>
-        <translation>采样</translation>
-    </message>
-    <message>
-        <source>other</source>
-        <translation>其他</translation>
-    </message>
-    <message>
-        <source>MBU</source>
-        <translation>MBU</translation>
-    </message>
-    <message>
-        <source>MFU</source>
-        <translation>MFU</translation>
     </message>
 </context>
 <context>
