@@ -18,7 +18,8 @@ from tests.app.figures.recorded import Recorded, record_all
 from tests.app.figures.sentences import Wrong, explain, sentences
 from tests.app.figures.sql import FIGURES, NOT_HELD, QUERIES
 from tests.app.figures.told import Asked
-from tests.app.figures.walk import PANELS_OF, SCALES, Book, every_panel
+from tests.app.figures.walk import SCALES, Book
+from tests.app.figures.which_panels import PANELS_OF, every_panel
 
 
 @dataclass(frozen=True, slots=True)

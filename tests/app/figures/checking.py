@@ -10,7 +10,8 @@ from tests.app.figures.recorded import Recorded
 from tests.app.figures.sentences import Wrong
 from tests.app.figures.sql import NOT_HELD, Expected, differs
 from tests.app.figures.told import Asked
-from tests.app.figures.walk import Book, Walk, every_panel
+from tests.app.figures.walk import Book, Walk
+from tests.app.figures.which_panels import every_panel
 
 
 def walk_through(recorded: Recorded, book: Book, panels: Iterable[str] | None = None) -> tuple[list[Wrong], Asked]:

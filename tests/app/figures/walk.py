@@ -19,7 +19,7 @@ from app.panels.base import EngineControl, Panel, PanelContext
 from app.panels.kv_memory import PAGES, KvMemoryPanel
 from app.panels.latency import LatencyPanel
 from app.panels.query import QueryPanel
-from app.panels.registry import PANELS, entry
+from app.panels.registry import entry
 from app.panels.utilisation import UtilisationPanel
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
@@ -31,6 +31,7 @@ from tests.app.figures.recorded import Recorded
 from tests.app.figures.sentences import Env, Sentence, Wrong, explain, has_figure, sentences, written
 from tests.app.figures.shown import Text, texts_of
 from tests.app.figures.told import CommandLine, Told
+from tests.app.figures.which_panels import OF_A_TOKEN
 from tests.app.panels.acting import RecordingControl
 
 TEXTS: Final[dict[str, of_time.Texts]] = {
@@ -50,20 +51,6 @@ SCALES: Final = frozenset({
 """Methods that draw the ticks of an axis: round numbers of a scale, not figures of a session."""
 
 
-PANELS_OF: Final = {
-    "batched": ("kv-memory",),
-    "measured": ("before-after", "batch", "timeline"),
-    "both": ("batch", "before-after", "summary"),
-    "served": ("redundancy", "kv-memory", "batch", "utilisation", "summary", "requests"),
-    "gpu": ("timeline", "latency", "utilisation", "kv-memory", "roofline", "summary", "parallel"),
-}
-"""Panels that show something of these sessions that they do not show of the others."""
-OF_TRACES: Final = frozenset({"kernels"})
-"""Panels that show something of imported traces alone, which have no token: their own tests hold their figures."""
-OF_A_TOKEN: Final = frozenset({"attention", "inspector"})
-"""Panels that say something else to the pointer with every token."""
-OF_TWO: Final = frozenset({"compare"})
-"""Panels of two sessions: `tests/app/test_compare.py` holds all they show against the answer of `compare`."""
 RANGES: Final = ("all", "selected")
 """The first selections: after them what is said to the pointer is the same again, but in OF_A_TOKEN."""
 
@@ -508,8 +495,3 @@ def _recorded_maps(every: Told) -> str:
     """The maps that were recorded, as they are listed where another one is asked for."""
     found = sorted({(one.layer, one.head) for one in every.detail.attention if one.head is not None})
     return ", ".join(f"L{layer} H{head}" for layer, head in found[:8]) + (" …" if len(found) > 8 else "")
-
-
-def every_panel() -> list[str]:
-    """Names of all panels that show figures of one session of an engine or a server."""
-    return [one.name for one in PANELS if one.name not in OF_TRACES | OF_TWO]
