@@ -98,8 +98,8 @@ def _recording(session: Session, requests: int) -> Iterator[InfoRow]:
     if path is None:
         yield InfoRow(group, translate("SessionInfo", "File"), translate("SessionInfo", "in memory only"))
     else:
-        yield InfoRow(group, translate("SessionInfo", "File"), path.name, str(path))
-        yield InfoRow(group, translate("SessionInfo", "Folder"), str(path.parent))
+        yield InfoRow(group, translate("SessionInfo", "File"), path.name, str(path.absolute()))
+        yield InfoRow(group, translate("SessionInfo", "Folder"), str(path.absolute().parent))
         size = size_of(path)
         gone = translate("SessionInfo", "the file is not there any more")
         yield InfoRow(

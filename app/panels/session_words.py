@@ -17,7 +17,8 @@ from engine.session.edits import MOST_OF_NAME, MOST_OF_NOTES, NAME, NOTES
 from engine.session.naming import one_line
 
 NOTE_LINES: Final = 3
-MOST_HIGH: Final = 100 * GRID
+MOST_HIGH: Final = (1 << 24) - 1
+"""Qt's own limit of a height: the notes take all that there is, so that nothing is spread over the rows."""
 SETTLED_MS: Final = 1500
 """Notes are handed over when nothing was typed for so long, so that a crash takes little of them."""
 
