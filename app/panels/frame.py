@@ -279,7 +279,7 @@ class PanelDock(QDockWidget):
             self._show_what_there_is()
 
     def _why_empty(self, panel: Panel) -> str:
-        if not self._is_served:
+        if not self._is_served or not panel.needs:
             return panel.empty_text()
         return panel.untold_text() or self.tr("The server has told nothing yet that appears here.")
 

@@ -39,7 +39,7 @@ class RequestsPanel(Panel):
     """A table that sorts, its percentiles, and a line that says of which requests they are."""
 
     name: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[Topic, ...]] = ()
+    needs: ClassVar[tuple[Topic, ...]] = ("tokens",)
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

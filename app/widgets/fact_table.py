@@ -96,7 +96,7 @@ class FactTable(CellTable):
                 group = fact.group
                 rows.append([Cell(group, bold=True, span=2), Cell("")])
                 places.append(-1)
-            rows.append([Cell(fact.name, muted=True), Cell(cut(fact.value), fact.tip, muted=fact.muted)])
+            rows.append([Cell(cut(fact.name), muted=True), Cell(cut(fact.value), fact.tip, muted=fact.muted)])
             places.append(place)
         same_shape = places == self._of_row
         if not same_shape:

@@ -122,7 +122,7 @@ class Menus(QObject):
         self.panels: dict[str, QAction] = {}
         self._tells = Tells()
         self._state, self._blocked, self._queued = "starting", "", False
-        self._replays = False
+        self._replays = self._can_replay = False
         bar = window.menuBar()
         for menu_name, entries in LAYOUT.items():
             menu = self.menus[menu_name] = bar.addMenu("")
@@ -202,10 +202,10 @@ class Menus(QObject):
 
     def show_replay(self, on: bool, can_begin: bool) -> None:
         """Name and enable the entries of the replay; while it is on, Space and the keys of steps are its own."""
-        self._replays = on
+        self._replays, self._can_replay = on, can_begin
         self.actions["replay"].setText(self._replay_text())
         self.actions["replay"].setEnabled(on or can_begin)
-        self.actions["replay"].setToolTip(plain(self._replay_tip(on, can_begin)))
+        self.actions["replay"].setToolTip(plain(self._replay_tip()))
         taken = {key for keys in REPLAY_KEYS.values() for key in keys} if on else set()
         for name in ("run", "step"):
             self.actions[name].setShortcuts([QKeySequence(key) for key in KEYS[name] if key not in taken])
@@ -216,10 +216,10 @@ class Menus(QObject):
     def _replay_text(self) -> str:
         return self.tr("Leave the replay") if self._replays else self.tr("Replay this recording")
 
-    def _replay_tip(self, on: bool, can_begin: bool) -> str:
-        if on:
+    def _replay_tip(self) -> str:
+        if self._replays:
             return self.tr("Show the whole recording again")
-        if can_begin:
+        if self._can_replay:
             return self.tr("Show the recording again as it went on, at its own speed, slower, faster or step by step")
         return self.tr("A run can be replayed when it is over, a recording when it is shown")
 
@@ -265,6 +265,7 @@ class Menus(QObject):
         for name, text in self._texts().items():
             self.actions[name].setText(text)
         self.actions["stop"].setToolTip(self.tr("End the run; its recording is kept"))
+        self.actions["replay"].setToolTip(plain(self._replay_tip()))
         texts = {
             "theme": {"system": self.tr("As the system"), "dark": self.tr("Dark"), "light": self.tr("Light")},
             "language": {"system": self.tr("As the system"), "en": "English", "zh_CN": "简体中文"},

@@ -319,7 +319,7 @@ def _warm(session: Session, rows: Ints, role: NDArray[np.uint8]) -> Flags:
     rests = [pauses.until_ns[at] for at, label in enumerate(pauses.labels) if pace_of(label) is None]
     after = np.searchsorted(session.steps["start_ns"][rows], np.array(rests, np.int64))
     changes = np.searchsorted(rows, np.array([config.step_id for config in session.configs], np.int64))
-    begun = np.unique(np.concatenate([changes, after]))
+    begun = np.unique(np.concatenate([[0], changes, after]))
     many = min(WARM_STEPS, int(WARM_SHARE * len(decode)))
     ends = [*begun[1:].tolist(), len(rows)]
     for begin, end in zip(begun.tolist(), ends, strict=True):

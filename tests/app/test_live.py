@@ -58,11 +58,11 @@ def test_every_panel_shows_a_real_run(qtbot: QtBot, live: MainWindow, recordings
         live.panels.bring_up(dock.entry.name)
         dock.refresh()
         panel = dock.build()
-        assert not panel.is_empty, dock.entry.name
+        assert panel.is_empty == (dock.entry.name == "kernels"), dock.entry.name  # it shows imported traces
         if isinstance(panel, QueryPanel):
             panel.run_query()
             qtbot.waitUntil(lambda run=panel.run: not run.busy, timeout=WAIT_MS)  # type: ignore[misc]
-        if dock.entry.name in COMPARING:
+        if dock.entry.name in COMPARING or panel.is_empty:
             continue
         assert panel.figures(), dock.entry.name
         names, rows = panel.rows()

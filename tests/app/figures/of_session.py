@@ -62,7 +62,8 @@ def tips(database: Database, path: Path) -> list[str]:
     """What the tool tips of cells say that have a figure in them."""
     model, draft = _of(database, "model_config"), _of(database, "draft_config")
     sizes = [model.get("weight_bytes"), draft.get("weight_bytes"), _facts(database).get("device_memory_bytes")]
-    return [f"{units.count(int(size))} bytes" for size in (*sizes, _size(path)) if size] + [str(path)]
+    told = [f"{units.count(int(size))} bytes" for size in (*sizes, _size(path)) if size]
+    return [*told, str(path), *filter(None, [_of(database, "ceilings").get("reader")])]
 
 
 def copied(database: Database, path: Path) -> list[tuple[Any, ...]]:
