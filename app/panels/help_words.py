@@ -74,7 +74,7 @@ HOW_TO_READ: Final[dict[str, str]] = {
     "compare": QT_TRANSLATE_NOOP(
         "PanelHelp",
         "A is what the window shows, or its selected steps; B a recording, or a pinned baseline. An interval says "
-        "where the difference lies with 95 %, by a bootstrap over steps. ◆ marks what is apart beyond chance and 2 %: "
+        "where the difference lies with 95 %, by a bootstrap over steps. ◆ marks what is apart beyond chance and 3 %: "
         "of pairs of equal recordings at most 5 % have any ◆. Explained: the time per token is taken apart into "
         "positions computed, bytes moved, steps per token, the attention kernel, phases and gaps, by costs fitted to "
         "the steps of both sides; the parts add up to the difference, and what no rule explains is said.",

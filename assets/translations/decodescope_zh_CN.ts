@@ -4494,8 +4494,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>对写好的文本做一次前向，会一次算出所有位置；而生成它需要每个 token 一步。这里用同一文本测量两者，并比较前向会选出的 token。</translation>
     </message>
     <message>
-        <source>A is what the window shows, or its selected steps; B a recording, or a pinned baseline. An interval says where the difference lies with 95 %, by a bootstrap over steps. ◆ marks what is apart beyond chance and 2 %: of pairs of equal recordings at most 5 % have any ◆. Explained: the time per token is taken apart into positions computed, bytes moved, steps per token, the attention kernel, phases and gaps, by costs fitted to the steps of both sides; the parts add up to the difference, and what no rule explains is said.</source>
-        <translation>A 是窗口所显示的内容或其所选的步；B 是一个记录或固定的基线。区间说明差异以 95 % 的把握落在何处，由对步的自助法（bootstrap）得出。◆ 标出超出偶然且大于 2 % 的差异：相同记录的配对中，最多 5 % 会出现 ◆。成因：把每 token 时间按拟合两侧各步所得的代价，拆分为计算的位置、搬运的字节、每 token 的步数、注意力内核、各阶段与空隙；各部分之和等于差值，规则解释不了的部分会注明。</translation>
+        <source>A is what the window shows, or its selected steps; B a recording, or a pinned baseline. An interval says where the difference lies with 95 %, by a bootstrap over steps. ◆ marks what is apart beyond chance and 3 %: of pairs of equal recordings at most 5 % have any ◆. Explained: the time per token is taken apart into positions computed, bytes moved, steps per token, the attention kernel, phases and gaps, by costs fitted to the steps of both sides; the parts add up to the difference, and what no rule explains is said.</source>
+        <translation>A 是窗口所显示的内容或其所选的步；B 是一个记录或固定的基线。区间说明差异以 95 % 的把握落在何处，由对步的自助法（bootstrap）得出。◆ 标出超出偶然且大于 3 % 的差异：相同记录的配对中，最多 5 % 会出现 ◆。成因：把每 token 时间按拟合两侧各步所得的代价，拆分为计算的位置、搬运的字节、每 token 的步数、注意力内核、各阶段与空隙；各部分之和等于差值，规则解释不了的部分会注明。</translation>
     </message>
     <message>
         <source>“Measure all” runs every improvement off and on. A row changes one thing only. The band is what the reference claims, the mark what this machine measured.</source>

@@ -11,7 +11,7 @@ The rule (ARCHITECTURE.md, "What differs, and what is chance"):
 - *Counted* figures (positions, bytes) are exact: they have no chance in them, and no interval.
 - A figure of which too little is known has no interval, and is never marked.
 - A measured figure is marked where its difference is significantly larger than RELEVANT, among all measured figures
-  (Holm's method at LEVEL). So of pairs of equal recordings at most LEVEL have any mark. Of a part of a step (a phase)
+  (Holm's method at TESTED). So of pairs of equal recordings at most LEVEL have any mark. Of a part of a step (a phase)
   the difference counts as a share of the whole step. What is smaller is not worth a mark, and cannot be told from
   where the memory of a run happens to lie. A counted figure is marked from RELEVANT on.
 
@@ -37,7 +37,11 @@ from engine.session.schema import GROUPS, PHASES
 
 LEVEL: Final = 0.05
 """The stated false-alarm rate: the share of pairs of equal recordings of which any measured figure is marked."""
-RELEVANT: Final = 0.02
+TESTED: Final = 0.02
+"""The level of the tests: below LEVEL, because equal runs differ a little more from each other than the steps of each
+can tell (`python -m tests.benchmarks compare` measures by how much).
+"""
+RELEVANT: Final = 0.03
 """The relative difference that a mark says is surpassed."""
 
 Better = Literal["less", "more", ""]
@@ -241,11 +245,11 @@ INVERSE: Final = ("tokens/s", "time per token")
 
 
 def _holm(figures: list[Difference]) -> list[Difference]:
-    """Mark by Holm's method: the k-th smallest chance must stay below LEVEL / (figures not marked yet)."""
+    """Mark by Holm's method: the k-th smallest chance must stay below TESTED / (figures not marked yet)."""
     tests = sorted((one.p, one.name) for one in figures if one.p is not None and one.name != INVERSE[0])
     marked: set[str] = set()
     for rank, (p, name) in enumerate(tests):
-        if p > LEVEL / (len(tests) - rank):
+        if p > TESTED / (len(tests) - rank):
             break
         marked.add(name)
     if INVERSE[1] in marked:
