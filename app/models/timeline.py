@@ -175,6 +175,13 @@ class TimelineModel:
             return float(self.session.tokens["emitted_ns"][-count])
         return float(self.span_of(axis, self.n - count, self.n)[0][0])
 
+    def newest_length(self, axis: Axis) -> float:
+        """How long the newest step is on the axis; 0 without steps."""
+        if not self.stepped or self.n == 0:
+            return 0.0
+        left, right = self.span_of(axis, self.n - 1, self.n)
+        return float(right[0] - left[0])
+
     def extent(self, axis: Axis) -> tuple[float, float]:
         """First and last value on the axis: ns from the zero of the session's clock, or step numbers."""
         if self.trace is not None and (axis == "time" or not self.stepped):

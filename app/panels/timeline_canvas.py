@@ -124,7 +124,9 @@ class TimelineCanvas(AxisChart[QPointF]):
         self._marked = self.model.session.marks_state
         if not self.model.update() and n_before and self._marked == marked:
             return
-        if self.view.mode == "follow" and n_before < NEWEST_STEPS:
+        if self.view.mode == "follow" and (
+            n_before < NEWEST_STEPS or self.model.newest_length(self.axis) > self.view.span
+        ):  # steps have become longer than the view, by a switch or a jump of a replay
             self._pin_newest()
         else:
             self.view.advance(*self.model.extent(self.axis))

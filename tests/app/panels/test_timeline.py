@@ -340,3 +340,22 @@ def test_a_pause_is_drawn_and_said_and_is_not_idle(qtbot: QtBot) -> None:
     assert not any(text.startswith("idle") for text in texts)
     assert panel.canvas.model is not None
     assert [panel.canvas.model.idle_before(step) for step in range(3)] == [0, MS, MS]
+
+
+def test_a_followed_view_that_steps_have_outgrown_shows_the_newest_ones_again(qtbot: QtBot) -> None:
+    """After a switch to `kv=none`, or a jump of a replay, a step may take longer than all that was in view."""
+    recorder = Recorder()
+    recorder.switches(kv="contiguous")
+    recorder.request(0, ["<s>"])
+    for step in range(200):
+        recorder.step([(0, step, step, step + 1, 0, step)], [(0, "x", "target")])
+    panel = cast(TimelinePanel, show(qtbot, TimelinePanel, recorder.session, 1000, 420))
+    canvas = panel.canvas
+    canvas.follow()
+    before = canvas.view.span
+    longer = int(3 * before)
+    for step in (200, 201):
+        recorder.step([(0, step, step, step + 1, 0, step)], [(0, "x", "target")], ns=longer)
+    panel.refresh()
+    assert canvas.view.mode == "follow"
+    assert canvas.view.span > longer
