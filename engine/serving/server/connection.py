@@ -78,6 +78,7 @@ class Connection:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            await asyncio.sleep(0)  # transports, also of a failed handshake, close in the loop's next turn
 
     def hidden(self, text: str) -> str:
         """A text of the server with the key left out."""
