@@ -15,8 +15,6 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -28,6 +26,7 @@ from app.look.theme import GRID, ROW_GAP, theme, ui_font
 from app.look.units import count
 from app.models.found import Found, Row, kind_words, widest_where
 from app.widgets.plain import plain
+from app.widgets.row_table import choose_whole_rows
 from app.widgets.themed_table import selection_rules, table_rules
 
 KIND, WHERE, AROUND = range(3)
@@ -145,15 +144,8 @@ class FoundList(QTableView):
         self._marking = False
         self.setModel(self.rows)
         self.setItemDelegateForColumn(AROUND, AroundTheHit(self))
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        choose_whole_rows(self)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().hide()
         self.horizontalHeader().setStretchLastSection(True)
         self.selectionModel().selectionChanged.connect(self._on_selected)

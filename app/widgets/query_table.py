@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from app.look.theme import GRID, theme, ui_font
 from app.models.query_result import column_name, sort_key, value_text, value_tip
 from app.widgets.plain import plain
+from app.widgets.row_table import choose_whole_rows
 from app.widgets.themed_table import selection_rules, table_rules
 from engine.session.asking import Answered
 
@@ -107,15 +108,8 @@ class QueryTable(QTableView):
         self.rows = QueryRows()
         self.rows.setParent(self)
         self.setModel(self.rows)
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        choose_whole_rows(self)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setMinimumSectionSize(4 * GRID)
         head = self.horizontalHeader()
         head.setHighlightSections(False)

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QTableView, QWidget
 
 from app.look.theme import GRID, theme, ui_font
 from app.look.units import NOT_APPLICABLE, count, cut, memory, name_of, seconds
 from app.models.recording_list import COLUMNS, Listed, RecordingList
 from app.models.recording_words import date_and_time
 from app.widgets.plain import plain
+from app.widgets.row_table import choose_whole_rows
 from app.widgets.themed_table import selection_rules, table_rules
 from app.widgets.whole_figures import WholeFigures
 from engine.session.edits import MOST_OF_NAME
@@ -171,16 +172,10 @@ class RecordingsTable(QTableView):
         rows.setParent(self)
         self.setModel(rows)
         self.setItemDelegate(NameDelegate(self))
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
+        choose_whole_rows(self)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setMinimumSectionSize(4 * GRID)
         head = self.horizontalHeader()
         head.setHighlightSections(False)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from app.look.theme import GRID, theme, ui_font
 from app.widgets.plain import plain
+from app.widgets.row_table import choose_whole_rows
 from app.widgets.themed_table import Cell, selection_rules, table_rules
 from app.widgets.whole_figures import WholeFigures
 
@@ -198,15 +199,8 @@ class SortedTable(QTableView):
         self.rows = SortedRows(left | {words}, arrows)
         self.rows.setParent(self)
         self.setModel(self.rows)
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        choose_whole_rows(self)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setMinimumSectionSize(4 * GRID)
         head = self.horizontalHeader()
         head.setHighlightSections(False)
