@@ -32,6 +32,7 @@ from app.widgets.bar_list import Bar, BarList
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from engine.figures.delays import Delays
+from engine.figures.request_times import ttft_s
 from engine.figures.token_facts import Likeliest, TokenFacts, TokenNames, token_facts
 from engine.figures.told import told
 from engine.figures.why_slow import WhySlow, why_slow
@@ -309,20 +310,20 @@ class InspectorPanel(Panel):
             "token": token_words(session, facts),
             "step": step_words(session, facts),
             "slow": compared_words(session, facts, self.why),
-            "request": self._request_line(facts.request),
+            "request": self._request_line(session, facts.request),
         }
         for key, value in values.items():
             self.fact_labels[key].setText(value)
             self.fact_labels[key].setToolTip(plain(value))
 
-    def _request_line(self, request: RecordedRequest) -> str:
-        first_ns = request.first_token_ns
+    def _request_line(self, session: Session, request: RecordedRequest) -> str:
+        ttft = ttft_s(session, request)
         template = self.tr("{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}")
         return template.format(
             id=request.id,
             prompt=count(request.prompt_tokens),
             out=count(len(request.token_rows)),
-            ttft=NOT_APPLICABLE if first_ns is None else seconds((first_ns - request.arrived_ns) / 1e9),
+            ttft=NOT_APPLICABLE if ttft is None else seconds(ttft),
             state=finish_words(request) or self.tr("running"),
         )
 

@@ -16,7 +16,7 @@ from app.panels.timeline_paint import Scene, text_in
 from app.panels.untold import not_told
 from app.widgets.painted import draw_turned
 from app.widgets.pixels import blend, image, stacked_columns
-from engine.figures.pauses import pauses_of
+from engine.figures.request_times import ttft_s
 from engine.session.store import RecordedRequest
 
 MARK: Final = 3.0
@@ -61,13 +61,12 @@ def draw_stream(painter: QPainter, scene: Scene, box: QRectF, request: RecordedR
     if right - left >= 1:
         area = QRectF(left, box.top(), right - left, box.height())
         painter.fillRect(area, QBrush(QColor(scene.colours.muted), Qt.BrushStyle.BDiagPattern))
-        if first_ns is not None:
-            waited_ns = first_ns - request.arrived_ns
-            waited_ns -= pauses_of(scene.model.session).within(request.arrived_ns, first_ns)
+        waited = ttft_s(scene.model.session, request)
+        if waited is not None:
             painter.setPen(QColor(scene.colours.text))
             painter.setFont(ui_font(CAPTION_SCALE))
             words = QCoreApplication.translate("TimelineCanvas", "first token after {}")
-            text_in(painter, area, words.format(seconds(waited_ns / 1e9)), scene.colours.panel)
+            text_in(painter, area, words.format(seconds(waited)), scene.colours.panel)
     if first_ns is not None:
         left = max(scene.x(first_ns), scene.left)
         right = scene.x(end_of_data if request.finished_ns is None else request.finished_ns)

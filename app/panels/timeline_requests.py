@@ -11,6 +11,7 @@ from app.look.units import seconds, visible_token
 from app.panels.timeline_paint import Scene, text_in
 from app.widgets.painted import draw_turned
 from app.widgets.pixels import blend, image, stacked_columns
+from engine.figures.request_times import waited_s
 from engine.session.store import TOKEN_SOURCES, RecordedRequest
 
 
@@ -21,16 +22,17 @@ def draw_request(
     colour = scene.colours.request(request.id)
     end_of_data = scene.model.extent("time")[1]
     scheduled = request.scheduled_ns
-    if scheduled is None or scheduled > request.arrived_ns:
+    waited = waited_s(scene.model.session, request)
+    if scheduled is None or waited is not None:
         left = max(scene.time_x(request.arrived_ns), scene.left)
         right = min(scene.time_x(end_of_data if scheduled is None else scheduled), scene.left + scene.width)
         if right - left >= 1:
             area = QRectF(left, box.top(), right - left, box.height())
             painter.fillRect(area, QBrush(QColor(scene.colours.muted), Qt.BrushStyle.BDiagPattern))
-            if scheduled is not None:
+            if waited is not None:
                 painter.setPen(QColor(scene.colours.text))
                 painter.setFont(ui_font(CAPTION_SCALE))
-                text = waiting_text.format(seconds((scheduled - request.arrived_ns) / 1e9))
+                text = waiting_text.format(seconds(waited))
                 text_in(painter, area, text, scene.colours.panel)
     if scheduled is not None:
         left = max(scene.time_x(scheduled), scene.left)

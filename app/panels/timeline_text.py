@@ -14,7 +14,7 @@ from app.panels.launch_words import launch_words
 from app.panels.timeline_chunks import chunk_words
 from app.panels.untold import not_told
 from engine.figures.gaps import gap_ns
-from engine.figures.pauses import pauses_of
+from engine.figures.request_times import after_arrival_s, ttft_s, waited_s
 from engine.figures.token_facts import chunk_of, received_ns, shown_text
 from engine.figures.told import column_told, told
 from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
@@ -148,21 +148,23 @@ def request_text(session: Session, request_id: int, end_ns: int) -> str:
     Pauses are left out of the waiting time and of the time to the first token.
     """
     translate = QCoreApplication.translate
-    request, pauses = session.requests[request_id], pauses_of(session)
-    arrived_ns = request.arrived_ns
-    scheduled_ns = request.scheduled_ns if request.scheduled_ns is not None else end_ns
-    waited_s = (scheduled_ns - arrived_ns - pauses.within(arrived_ns, scheduled_ns)) / 1e9
+    request = session.requests[request_id]
+    waited, ttft = waited_s(session, request), ttft_s(session, request)
+    if request.scheduled_ns is None:
+        waited = after_arrival_s(session, request, end_ns)
     lines = [
         translate("Timeline", "request {}: “{}”").format(request.id, visible_token(request.prompt[:60])),
         translate("Timeline", "{prompt} prompt tokens, {out} generated").format(
             prompt=count(request.prompt_tokens), out=count(len(request.token_rows))
         ),
     ]
-    if told(session, "steps"):
-        lines.append(translate("Timeline", "waited {} {}").format(seconds(waited_s), MEASURED))
-    if request.first_token_ns is not None:
-        first_ns = request.first_token_ns
-        ttft = (first_ns - arrived_ns - pauses.within(arrived_ns, first_ns)) / 1e9
+    if request.begun_before:
+        lines.append(
+            translate("Timeline", "It ran before the recording began: its wait and its first token are not in it.")
+        )
+    if waited is not None and told(session, "steps"):
+        lines.append(translate("Timeline", "waited {} {}").format(seconds(waited), MEASURED))
+    if ttft is not None:
         lines.append(translate("Timeline", "first token after {} {}").format(seconds(ttft), MEASURED))
     if request.finish_reason is not None:
         lines.append(translate("Timeline", "finished: {}").format(finish_words(request)))

@@ -193,5 +193,5 @@ def _arrived(request: RecordedRequest) -> RecordedRequest:
     """A request as it was when it arrived."""
     return RecordedRequest(
         request.id, request.prompt, request.prompt_token_ids, request.prompt_token_texts, request.params,
-        request.arrived_ns, told_by=request.told_by,
+        request.arrived_ns, told_by=request.told_by, before_ns=request.before_ns, begun_before=request.begun_before,
     )  # fmt: skip

@@ -64,7 +64,8 @@ def contents(span: Span) -> Iterator[Content]:
 REQUEST_COLUMNS: Final[dict[str, Kind]] = {
     "id": "whole", "prompt": "text", "prompt_tokens": "whole", "params": "json", "arrived_ns": "whole",
     "scheduled_ns": "whole", "first_token_ns": "whole", "finished_ns": "whole", "finish_reason": "text",
-    "prompt_token_ids": "wholes", "prompt_token_texts": "texts", "told_by": "text",
+    "prompt_token_ids": "wholes", "prompt_token_texts": "texts", "told_by": "text", "before_ns": "whole",
+    "begun_before": "whole",
 }  # fmt: skip
 STEP_LAYER_COLUMNS: Final[dict[str, Kind]] = {
     "step_id": "whole", "layer": "whole", "kv_used_bytes": "whole", "kv_reserved_bytes": "whole", **PHASE_COLUMNS,
@@ -79,7 +80,7 @@ def _request(request: RecordedRequest) -> Sequence[Any]:
     return (
         request.id, request.prompt, request.prompt_tokens, request.params, request.arrived_ns, request.scheduled_ns,
         request.first_token_ns, request.finished_ns, request.finish_reason, request.prompt_token_ids,
-        request.prompt_token_texts, request.told_by,
+        request.prompt_token_texts, request.told_by, request.before_ns, int(request.begun_before),
     )  # fmt: skip
 
 

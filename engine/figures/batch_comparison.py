@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from engine.figures import metrics, rates
+from engine.figures.request_times import ttft_s
 from engine.figures.slots import BatchPart, SlotFigures, SlotTotals, batch_parts
 from engine.session.store import Session
 
@@ -152,7 +153,7 @@ def _asked(session: Session, request: int) -> tuple[str, Any]:
 
 def _figures(session: Session, part: BatchPart, requests: list[int], totals: SlotTotals) -> PolicyFigures:
     steps = (part.first, part.last)
-    found = (metrics.ttft_s(session, session.requests[request]) for request in requests)
+    found = (ttft_s(session, session.requests[request]) for request in requests)
     times = [one for one in found if one is not None]
     begin, end = np.searchsorted(session.tokens["step_id"], (part.first, part.last + 1)).tolist()
     return PolicyFigures(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.figures.pauses import pauses_of
+from engine.figures.request_times import ttft_s, waited_s
 from engine.figures.step_range import StepRange
 from engine.session.store import Session
 
@@ -25,22 +25,20 @@ class FirstToken:
 
 
 def first_token(session: Session, request_id: int) -> FirstToken | None:
-    """What passed until a request's first token; None where it has none, or where no step is told that began it."""
+    """What passed until a request's first token; None where it is not known, or where no step is told that began it."""
     request = session.requests[request_id]
-    if request.first_token_ns is None or request.scheduled_ns is None:
+    waited, passed = waited_s(session, request), ttft_s(session, request)
+    if waited is None or passed is None or request.scheduled_ns is None:
         return None
-    pauses, table = pauses_of(session), session.work
+    table = session.work
     last = int(session.tokens["step_id"][request.token_rows[0]])
     first = int(np.searchsorted(session.steps["end_ns"], request.scheduled_ns))
     low, high = np.searchsorted(table["step_id"], (first, last + 1)).tolist()
     rows = low + np.flatnonzero(table["request_id"][low:high] == request_id)
     positions = table["end"][rows] - table["rejected"][rows] - table["first"][rows]
-    waited_ns = request.scheduled_ns - request.arrived_ns - pauses.within(request.arrived_ns, request.scheduled_ns)
-    passed_ns = request.first_token_ns - request.arrived_ns
-    passed_ns -= pauses.within(request.arrived_ns, request.first_token_ns)
     return FirstToken(
-        ttft_s=max(passed_ns, 0) / 1e9,
-        queue_s=min(max(waited_ns, 0), max(passed_ns, 0)) / 1e9,
+        ttft_s=max(passed, 0.0),
+        queue_s=min(max(waited, 0.0), max(passed, 0.0)),
         positions=int(positions.sum()),
         reused=int(table["reused"][rows[0]]) if len(rows) else 0,
     )

@@ -25,6 +25,7 @@ from engine.figures.gaps import itl_seconds
 from engine.figures.launches import eager_counts
 from engine.figures.pauses import paces_of, pauses_of
 from engine.figures.request_table import RequestTable
+from engine.figures.request_times import latency_s, tpot_s, ttft_s, waited_s
 from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, token_rows
 from engine.figures.told import column_told, told, total_of
 from engine.session.kv_shape import kv_shape_of
@@ -283,32 +284,12 @@ def percentiles(values: NDArray[np.float64]) -> dict[str, float | None]:
 # --- tokens ---------------------------------------------------------------------------------------------------------
 
 
-def ttft_s(session: Session, request: RecordedRequest) -> float | None:
-    """From a request's arrival to its first token, without pauses; None while it has no token."""
-    first_ns = request.first_token_ns
-    if first_ns is None or not len(request.token_rows):
-        return None
-    return (first_ns - request.arrived_ns - pauses_of(session).within(request.arrived_ns, first_ns)) / 1e9
-
-
 def request_figures(
     session: Session, request: RecordedRequest, table: RequestTable, steps: StepRange = None
 ) -> RequestFigures:
     """One request's figures; its tokens are those of a range of steps, its times those of the whole request."""
     row = table.row_of(request.id)
     rows = np.array(request.token_rows, np.int64)
-    times = session.tokens["emitted_ns"]
-    pauses = pauses_of(session)
-
-    def after_arrival_s(t_ns: int) -> float:
-        return (t_ns - request.arrived_ns - pauses.within(request.arrived_ns, t_ns)) / 1e9
-
-    latency = tpot = None
-    ttft = ttft_s(session, request)
-    if ttft is not None:
-        latency = after_arrival_s(int(times[rows[-1]]))
-        if len(rows) > 1:
-            tpot = (latency - ttft) / (len(rows) - 1)
     if steps is not None:
         first, end = np.searchsorted(session.tokens["step_id"][rows], (steps[0], steps[1] + 1)).tolist()
         rows = rows[first:end]
@@ -318,10 +299,10 @@ def request_figures(
         token_ids=[None if token < 0 else token for token in session.tokens["token_id"][rows].tolist()],
         text="".join(session.tokens["text"][rows].tolist()),
         finish_reason=request.finish_reason,
-        ttft_s=ttft,
-        tpot_s=tpot,
-        latency_s=latency,
-        waited_s=None if request.scheduled_ns is None else after_arrival_s(request.scheduled_ns),
+        ttft_s=ttft_s(session, request),
+        tpot_s=tpot_s(session, request),
+        latency_s=latency_s(session, request),
+        waited_s=waited_s(session, request),
         arrived_s=request.arrived_ns / 1e9,
         reused=None if row is None else table.count("reused", row),
         preempted=None if row is None else table.count("preempted", row),

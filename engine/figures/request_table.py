@@ -34,8 +34,8 @@ MOST_SETTLED: Final = 1000
 _MOMENTS: Final = {"waited_s": "scheduled_ns", "ttft_s": "first_ns", "latency_s": "last_ns"}
 _RATIOS: Final = {"acceptance_rate": ("accepted", "drafted"), "acceptance_length": ("accepted", "proposals")}
 _NUMBERS: Final = (
-    "id", "arrived_ns", "scheduled_ns", "first_ns", "last_ns", "finished_ns", "prompt_tokens", "tokens", "reused",
-    "preempted", "drafted", "accepted", "proposals", "reason",
+    "id", "arrived_ns", "before_ns", "begun_before", "scheduled_ns", "first_ns", "last_ns", "finished_ns",
+    "prompt_tokens", "tokens", "reused", "preempted", "drafted", "accepted", "proposals", "reason",
 )  # fmt: skip
 _READ: Final = ("scheduled_ns", "first_ns", "last_ns", "finished_ns", "prompt_tokens", "tokens", "reason")
 """What is read of a request again until it has ended."""
@@ -103,7 +103,7 @@ class RequestTable(NewSteps):
             return self.number("arrived_ns") / 1e9
         if name == "tpot_s":
             others = np.where(self.number("tokens") > 1, self.number("tokens") - 1, np.nan)
-            return (self._since_arrival_s("last_ns") - self._since_arrival_s("first_ns")) / others
+            return self._between_s(self.number("first_ns"), "last_ns") / others
         values = self.number(name)
         return np.where((values == UNKNOWN) | (not self.told(name)), np.nan, values)
 
@@ -131,8 +131,14 @@ class RequestTable(NewSteps):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _since_arrival_s(self, name: str) -> Floats:
-        until, arrived = self.number(name), self.number("arrived_ns")
-        passed = until - arrived - pauses_of(self.session).between(arrived, until)
+        passed = self._between_s(self.number("arrived_ns"), name) + self.number("before_ns") / 1e9
+        if name == "last_ns":
+            return passed
+        return np.where(self.number("begun_before") == 1, np.nan, passed)
+
+    def _between_s(self, since: Ints, name: str) -> Floats:
+        until = self.number(name)
+        passed = until - since - pauses_of(self.session).between(since, until)
         return np.where(until == UNKNOWN, np.nan, passed / 1e9)
 
     def _ratio(self, above: str, below: str) -> Floats:
@@ -152,7 +158,8 @@ class RequestTable(NewSteps):
         for name in ("preempted", "drafted", "accepted", "proposals"):
             self._numbers[name][first:end] = 0
         self._numbers["id"][first:end] = new
-        self._numbers["arrived_ns"][first:end] = [requests[one].arrived_ns for one in new]
+        for name in ("arrived_ns", "before_ns", "begun_before"):
+            self._numbers[name][first:end] = [int(getattr(requests[one], name)) for one in new]
         self._ended_at[first:end] = UNKNOWN
         self._length = end
         self._open = np.append(self._open, np.arange(first, end))

@@ -95,9 +95,13 @@ class StreamSeries:
         ends = np.array([(one.token_rows[0], one.token_rows[-1]) for one in requests], np.int64).reshape(-1, 2)
         first, last = session.tokens["emitted_ns"][ends].T
         pauses = pauses_of(session)
-        ttft, latency = (
-            (moments - arrived - pauses.between(arrived, moments)).astype(np.float64) / 1e9 for moments in (first, last)
+        before = np.array([one.before_ns for one in requests], np.int64)
+        whole = np.array([not one.begun_before for one in requests], bool)
+        ttft, latency, generated = (
+            (moments - since - pauses.between(since, moments)).astype(np.float64) / 1e9
+            for since, moments in ((arrived, first), (arrived, last), (first, last))
         )
+        ttft, latency = (ttft + before / 1e9)[whole], latency + before / 1e9
         several = counts > 1
         return StreamFigures(
             requests=len(session.requests),
@@ -106,7 +110,7 @@ class StreamSeries:
             wall_s=run_wall_s(session),
             ttft=_part("ttft", np.sort(ttft)),
             itl=_part("itl", self._ordered_s),
-            tpot=_part("tpot", np.sort((latency - ttft)[several] / (counts[several] - 1))),
+            tpot=_part("tpot", np.sort(generated[several] / (counts[several] - 1))),
             latency=_part("latency", np.sort(latency)),
         )
 

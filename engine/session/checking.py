@@ -65,6 +65,7 @@ def _check_request(request: RecordedRequest) -> None:
     _require(_is_time(request.arrived_ns), f"the arrival of {name} is no time")
     for time_ns in (request.scheduled_ns, request.first_token_ns, request.finished_ns):
         _require(time_ns is None or _is_time(time_ns), f"a time of {name} is none")
+    _require(_is_time(request.before_ns), f"the time before the recording of {name} is none")
     _require(request.finish_reason is None or isinstance(request.finish_reason, str), f"why {name} ended is no text")
 
 

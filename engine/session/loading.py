@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from engine.session.packs import TOTALS
 from engine.session.reader import SessionFile
 from engine.session.schema import Mark
 from engine.session.store import Config, RecordedRequest, Session
+
+ADDED_TO_REQUESTS: Final = {"told_by": "''", "before_ns": "0", "begun_before": "0"}
+"""The columns of requests that files of earlier versions lack, and what such a file means."""
 
 
 def load(file: SessionFile) -> Session:
@@ -58,16 +61,17 @@ def _object(text: object, what: str) -> dict[str, Any]:
 
 
 def _load_requests(file: SessionFile, session: Session) -> None:
-    told_by = "told_by" if "told_by" in file.columns_there("requests") else "''"  # older files lack the column
+    there = file.columns_there("requests")  # older files lack some columns
+    added = ", ".join(name if name in there else before for name, before in ADDED_TO_REQUESTS.items())
     for row in file.query(
         "SELECT id, prompt, prompt_token_ids, prompt_token_texts, params, arrived_ns, scheduled_ns, first_token_ns, "
-        f"finished_ns, finish_reason, {told_by} FROM requests ORDER BY rowid"
+        f"finished_ns, finish_reason, {added} FROM requests ORDER BY rowid"
     ):
         ids = np.frombuffer(row[2], np.int32).tolist()
         texts = json_of(row[3], f"the tokens of request {row[0]}")
-        request = RecordedRequest(
-            row[0], row[1], ids, texts, json_of(row[4], f"the parameters of request {row[0]}"), *row[5:]
-        )
+        params = json_of(row[4], f"the parameters of request {row[0]}")
+        request = RecordedRequest(row[0], row[1], ids, texts, params, *row[5:])
+        request.begun_before = bool(request.begun_before)
         session.requests.add(request.id, request)
 
 

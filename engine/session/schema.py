@@ -112,6 +112,10 @@ class RequestArrived(Event, frozen=True, tag=True, array_like=True):
 
     `params` is the JSON of its RequestSpec; `prompt_token_texts` has the text of each token of the prompt. `told_by`
     says who told of it, as in `Step`. Where a server has not told the tokens of the prompt yet, both lists are empty.
+
+    A request that a server had already when it was attached to: `before_ns` is for how long, at the session's zero;
+    `arrived_ns` is 0 then. `begun_before` is 1 if it had been computed before it was first seen: when that was, and
+    the tokens that it gave until then, are not in the session.
     """
 
     id: int
@@ -121,6 +125,8 @@ class RequestArrived(Event, frozen=True, tag=True, array_like=True):
     params: str
     arrived_ns: int
     told_by: str = ""
+    before_ns: int = 0
+    begun_before: int = 0
 
 
 class PromptTold(Event, frozen=True, tag=True, array_like=True):

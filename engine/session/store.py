@@ -47,6 +47,10 @@ class RecordedRequest:
     finish_reason: str | None = None
     told_by: str = ""
     """Who told of it: "" is this program's own engine (`schema.Step`)."""
+    before_ns: int = 0
+    """For how long it had been there at the session's zero."""
+    begun_before: bool = False
+    """Whether it had been computed before it was first seen, so that its wait and its first token are not known."""
     token_rows: list[int] = field(default_factory=list)
     """Rows of `Session.tokens` that belong to this request, in order of position."""
 
@@ -141,6 +145,7 @@ class Session:
                 self.requests.add(event.id, RecordedRequest(
                     event.id, event.prompt, event.prompt_token_ids, event.prompt_token_texts,
                     json.loads(event.params), event.arrived_ns, told_by=event.told_by,
+                    before_ns=event.before_ns, begun_before=bool(event.begun_before),
                 ))  # fmt: skip
             case schema.PromptTold():
                 request = self.requests[event.id]

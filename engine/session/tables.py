@@ -106,7 +106,8 @@ CREATE: Final = (
         id INTEGER PRIMARY KEY, prompt TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, params TEXT NOT NULL,
         arrived_ns INTEGER NOT NULL, scheduled_ns INTEGER, first_token_ns INTEGER, finished_ns INTEGER,
         finish_reason TEXT, prompt_token_ids BLOB NOT NULL, prompt_token_texts TEXT NOT NULL,
-        told_by TEXT NOT NULL DEFAULT '')""",
+        told_by TEXT NOT NULL DEFAULT '', before_ns INTEGER NOT NULL DEFAULT 0,
+        begun_before INTEGER NOT NULL DEFAULT 0)""",
     *map(create, ("steps", "tokens", "work", "speculation", "kv_blocks", "attention")),
     "CREATE INDEX attention_map ON attention (request_id, layer, head)",
     *map(create, ("device_samples", "metric_samples", "marks", "token_texts", "trace_names", "kernels", "ranges")),
@@ -146,6 +147,8 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         "prompt_token_ids",
         "prompt_token_texts",
         "told_by",
+        "before_ns",
+        "begun_before",
     ),
     "packs": ("of", "last", "count", "columns"),
 }

@@ -199,7 +199,7 @@ class SessionWriter:
                     INSERT["requests"],
                     (event.id, event.prompt, len(event.prompt_token_ids), event.params, event.arrived_ns,
                      np.array(event.prompt_token_ids, np.int32).tobytes(), json.dumps(event.prompt_token_texts),
-                     event.told_by),
+                     event.told_by, event.before_ns, event.begun_before),
                 )  # fmt: skip
             case schema.PromptTold():
                 self._update_request(

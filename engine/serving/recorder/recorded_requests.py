@@ -69,8 +69,13 @@ class Lanes:
             request.lane = -1
 
 
-def arrival(facts: RequestAdded | RequestFacts, request: ServedRequest, arrived_ns: int) -> schema.RequestArrived:
-    """The event of a request that came. The texts of its prompt are not told, and empty; ids of embeddings are -1."""
+def arrival(
+    facts: RequestAdded | RequestFacts, request: ServedRequest, arrived_ns: int, begun_before: bool
+) -> schema.RequestArrived:
+    """The event of a request that came at `arrived_ns`, which is below 0 before the session's zero.
+
+    The texts of its prompt are not told, and empty; ids of embeddings are -1.
+    """
     count = facts.prompt_tokens
     params = {
         "max_new_tokens": facts.max_tokens or 0,
@@ -79,7 +84,10 @@ def arrival(facts: RequestAdded | RequestFacts, request: ServedRequest, arrived_
     }
     ids = facts.prompt if facts.prompt is not None and len(facts.prompt) == count else [-1] * count
     text = msgspec.json.encode(params).decode()
-    return schema.RequestArrived(request.id, "", ids, [""] * count, text, arrived_ns, told_by=TOLD_BY)
+    return schema.RequestArrived(
+        request.id, "", ids, [""] * count, text, max(0, arrived_ns), told_by=TOLD_BY,
+        before_ns=max(0, -arrived_ns), begun_before=int(begun_before),
+    )  # fmt: skip
 
 
 def finish_reason(ended: Ended) -> FinishReason:

@@ -121,7 +121,7 @@ class RecordedSteps:
             case Known():
                 events = self._take_known(message)
             case RequestAdded():
-                events = [self._arrival(message, message.t_ns)]
+                events = [self._arrival(message, message.t_ns, begun_before=False)]
             case Scheduled():
                 events = self._schedule(message)
             case Output():
@@ -140,11 +140,11 @@ class RecordedSteps:
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def _arrival(self, facts: RequestAdded | RequestFacts, now_ns: int) -> schema.RequestArrived:
+    def _arrival(self, facts: RequestAdded | RequestFacts, now_ns: int, begun_before: bool) -> schema.RequestArrived:
         """A request that is new here; the text of its prompt is not told."""
         number = self._number_of(client_id(facts.id))
         request = self._requests[facts.id] = ServedRequest(number, facts.prompt_tokens, facts.prompt_tokens)
-        return arrival(facts, request, self._at(now_ns - facts.age_ns))
+        return arrival(facts, request, now_ns - facts.age_ns - self._zero_ns, begun_before)
 
     def _request(self, name: str) -> ServedRequest:
         request = self._requests.get(name)
@@ -206,17 +206,18 @@ class RecordedSteps:
         """A request that the server had already when the recording began."""
         now_ns = self._snapshot_ns
         name = message.request.id
+        begun = message.running or message.generated > 0 or message.preemptions > 0
         events: list[AnyEvent] = []
         if name in self._before:
             request = self._requests[name] = self._before[name]
         else:
-            events.append(self._arrival(message.request, now_ns))
+            events.append(self._arrival(message.request, now_ns, begun))
             request = self._requests[name]
         request.known = message.request.prompt_tokens + message.generated
         done = message.computed if not message.preemptions else max(message.computed, request.known - 1)
         if done:
             request.computed.add(0, done)
-        if not request.scheduled and (message.running or message.generated or message.preemptions):
+        if not request.scheduled and begun:
             request.scheduled = True
             events.append(schema.RequestScheduled(request.id, self._at(now_ns)))
         if message.running:

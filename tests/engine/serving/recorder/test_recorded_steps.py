@@ -335,9 +335,22 @@ def test_requests_from_before_the_recording_go_on() -> None:
     )
     (token,) = of(events, schema.Token)
     assert (token.position, token.step_id) == (8, 0)
-    assert of(events, schema.RequestArrived)[0].arrived_ns == 0
+    (came,) = of(events, schema.RequestArrived)
+    assert (came.arrived_ns, came.before_ns, came.begun_before) == (0, 5_000, 1)
     assert [event.event for event in of(events, schema.KvBlock)] == ["allocate", "allocate"]
     assert of(events, schema.Step)[0].positions_new == 1
+
+
+def test_a_request_that_waited_when_the_recording_began_has_waited_since_it_came() -> None:
+    events, _ = fed(
+        Known(RequestFacts("a", 5_000, 1.0, 3, [1, 2, 3], 8, 0), False, 0, 0, 0, [[]]),
+        step(1, {"a": 3}, at=10, started=[Started("a", 0, [[1]])]),
+        out(1, {"a": [9]}, at=20),
+    )
+    (came,) = of(events, schema.RequestArrived)
+    assert (came.arrived_ns, came.before_ns, came.begun_before) == (0, 5_000, 0)
+    (scheduled,) = of(events, schema.RequestScheduled)
+    assert scheduled.scheduled_ns == of(events, schema.Step)[0].start_ns
 
 
 def test_after_a_loss_the_snapshot_counts_and_requests_keep_their_numbers() -> None:
