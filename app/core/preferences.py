@@ -23,6 +23,7 @@ QUERIES: Final = 40
 KEEP_ALL: Final = 0
 """The value that means: keep all recordings."""
 KEEP_CHOICES: Final = (KEEP_ALL, 1000, 200, 50)
+WATCH_CHOICES: Final = (KEEP_ALL, 240, 60, 10)
 SAVED_MOST: Final = 1000
 """How many files that the user saved in the folder of recordings are remembered."""
 MOST_BYTES: Final = 16 * 2**20
@@ -42,6 +43,8 @@ class Preferences:
     language = OneOf[Language]("view/language", get_args(Language), "system")
     kept_recordings = OneOf[int | None]("recordings/keep", KEEP_CHOICES, None)
     """How many of the newest recordings are kept (KEEP_ALL: all); None until the user has chosen."""
+    watch_kept = OneOf[int]("recordings/watch", WATCH_CHOICES, KEEP_ALL)
+    """How many of the last minutes of a watch of a server are kept (KEEP_ALL: all of it)."""
     saved_recordings = Names("recordings/saved", SAVED_MOST)
     """Names of the files that the user saved in the folder of recordings."""
     more_settings = OneOf[bool]("run/more_settings", (True, False), False)

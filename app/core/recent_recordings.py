@@ -98,8 +98,9 @@ def look_at_one(path: str, patience: Patience) -> RecentRecording | None:
     )  # fmt: skip
 
 
-def is_named(path: str) -> bool:
-    """Whether a person gave the recording a name or notes; False where the file cannot be read."""
+def is_worked_on(path: str) -> bool:
+    """Whether a person gave the recording a name, notes or a mark; False where the file cannot be read."""
+    from engine.session.edits import USER
     from engine.session.file import SessionFile
 
     try:
@@ -107,7 +108,8 @@ def is_named(path: str) -> bool:
     except SessionFileError:
         return False
     try:
-        return bool(file.query("SELECT 1 FROM meta WHERE key IN ('name', 'notes') AND value <> '' LIMIT 1"))
+        named = "SELECT 1 FROM meta WHERE key IN ('name', 'notes') AND value <> ''"
+        return bool(file.query(f"{named} UNION ALL SELECT 1 FROM marks WHERE kind = '{USER}' LIMIT 1"))
     except SessionFileError:
         return False
     finally:

@@ -30,7 +30,7 @@ class RecordingSize:
         now_s = self._now_s()
         if self._seen and now_s - self._seen[-1][0] < EVERY_S:
             return
-        self._seen.append((now_s, sum(map(_size, with_companions(self.path)))))
+        self._seen.append((now_s, size_of(self.path)))
         while now_s - self._seen[0][0] > OVER_S:
             self._seen.popleft()
 
@@ -46,6 +46,11 @@ class RecordingSize:
             return None
         (since_s, before), (until_s, after) = self._seen[0], self._seen[-1]
         return max(0.0, (after - before) / (until_s - since_s))  # a file gets smaller where SQLite cleans up
+
+
+def size_of(path: Path) -> int:
+    """The bytes on the disk of a session file, SQLite's files beside it included."""
+    return sum(map(_size, with_companions(path)))
 
 
 def _size(path: Path) -> int:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, count, cut, name_of, percent, seconds, significant
 from app.models.finish_words import finish_words, reason_words
+from app.models.ran_before import ran_before
 from engine.figures.request_table import MEASURES, UNKNOWN, RequestTable, percentiles_of
 from engine.session.columns import Columns
 from engine.session.store import RecordedRequest
@@ -108,9 +109,11 @@ class RequestRows:
             case _:
                 return text_of(name, float(self._values[name][row]))
 
-    def prompt(self, row: int) -> str:
-        """As much of a prompt as can be read in a tool tip."""
-        return cut(self.request(row).prompt)
+    def tip(self, row: int, name: str) -> str:
+        """The tool tip of a cell: as much of a prompt as can be read, or why a figure is not there."""
+        if name == "prompt":
+            return cut(self.request(row).prompt)
+        return ran_before() if name in ("waited_s", "ttft_s") and self.request(row).begun_before else ""
 
     def value(self, row: int, name: str) -> object:
         """A cell in base units, for CSV; None where it is not known."""

@@ -22,6 +22,7 @@ from app.models.request_tally import RequestTally
 from app.models.switch_history import MOST_SHOWN, Change, change_row, changes_of
 from engine.figures.ceilings import MEMORY, CeilingFacts, ceiling_facts
 from engine.session.connecting import COMPANIONS
+from engine.session.naming import part_before
 from engine.session.serving import Serving
 from engine.session.store import Session
 
@@ -107,6 +108,14 @@ def _recording(session: Session, requests: int) -> Iterator[InfoRow]:
             translate("SessionInfo", "Size"),
             gone if size is None else f"{memory(size)} {MEASURED}",
             _bytes(size),
+        )
+    before = part_before(session.meta)
+    if before:
+        yield InfoRow(
+            group,
+            translate("SessionInfo", "Continues"),
+            before,
+            translate("SessionInfo", "The part of the same watch that was recorded before this one."),
         )
     began = _moment(session.meta.get("epoch_ns"), 1e-9)
     yield (

@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.look.units import MEASURED, count, name_of, percent, seconds, significant, visible_token
 from app.models.finish_words import finish_words
+from app.models.ran_before import ran_before
 from app.models.step_words import band_name, kind_name
 from app.models.timeline import BANDS, TimelineModel
 from app.panels.launch_words import launch_words
@@ -159,9 +160,7 @@ def request_text(session: Session, request_id: int, end_ns: int) -> str:
         ),
     ]
     if request.begun_before:
-        lines.append(
-            translate("Timeline", "It ran before the recording began: its wait and its first token are not in it.")
-        )
+        lines.append(ran_before())
     if waited is not None and told(session, "steps"):
         lines.append(translate("Timeline", "waited {} {}").format(seconds(waited), MEASURED))
     if ttft is not None:

@@ -71,6 +71,6 @@ class RequestView(SortedTable):
             return [Cell("")] * len(COLUMNS)
         texts = [shown.text(row, name) for name in COLUMNS]
         return [
-            Cell(text, tip=shown.prompt(row) if column == PROMPT else "", muted=text == NOT_APPLICABLE)
-            for column, text in enumerate(texts)
+            Cell(text, tip=shown.tip(row, name), muted=text == NOT_APPLICABLE)
+            for name, text in zip(COLUMNS, texts, strict=True)
         ]

@@ -38,6 +38,8 @@ class AttachControl(QObject):
 
     changed = Signal()
     """Something else is attached to, or nothing any more."""
+    watch_wanted = Signal()
+    """The server is to be watched from now on, as was asked for in the dialog."""
 
     def __init__(
         self, window: QWidget, feed: Feed, panel: RunPanel, model: ModelControl, jobs: Jobs, preferences: Preferences
@@ -49,6 +51,8 @@ class AttachControl(QObject):
         self._dialog: AttachDialog | None = None
         self._asking: Patience | None = None
         self._has_metrics = False
+        self._watches_next = False
+        """Whether what is being attached to is to be watched as soon as it is ready."""
         panel.server.again_wanted.connect(self.attach_again)
         panel.server.detach_wanted.connect(self.detach)
         feed.tells_changed.connect(self._on_tells)
@@ -121,6 +125,7 @@ class AttachControl(QObject):
             self._preferences.remember_server(seen.address)
             self._has_metrics = seen.has_metrics
             self._panel.server.show_work(watches)
+            self._watches_next = watches
             self._feed.attach(spec, key)
 
         self._ask(partial(look, choose=True), attach)
@@ -189,6 +194,9 @@ class AttachControl(QObject):
         if "steps" not in serving.not_told:  # only a recorder tells them
             levels.append("recorder")
         self._show(serving, ready.meta.get("model", ""), tuple(levels))
+        watches, self._watches_next = self._watches_next, False
+        if watches and len(levels) > 1:
+            self.watch_wanted.emit()
 
     @Slot(object, str)
     def _on_session(self, session: Session, _path: str) -> None:

@@ -7,7 +7,7 @@ from typing import cast, get_args
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 
-from app.core.preferences import KEEP_ALL, Language, Preferences
+from app.core.preferences import KEEP_ALL, WATCH_CHOICES, Language, Preferences
 from app.core.translation import Translation
 from app.look import theme
 from app.window.menus import Menus
@@ -29,7 +29,7 @@ class Choices(QObject):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
 
     def choose(self, what: str, value: str) -> None:
-        """Take a choice of the menus: "theme", "language" or "kept", and its value."""
+        """Take a choice of the menus: "theme", "language", "kept" or "watched", and its value."""
         if what == "theme" and value in get_args(theme.Scheme):
             self._preferences.scheme = cast(theme.Scheme, value)
             theme.apply(self._preferences.scheme)
@@ -39,6 +39,8 @@ class Choices(QObject):
             self._translation.use(self._preferences.language)
         elif what == "kept":
             self.keep_chosen.emit(value)
+        elif what == "watched" and value in map(str, WATCH_CHOICES):
+            self._preferences.watch_kept = int(value)
         self.show()
 
     @Slot()
@@ -48,6 +50,7 @@ class Choices(QObject):
         choices["theme"][self._preferences.scheme].setChecked(True)
         choices["language"][self._preferences.language].setChecked(True)
         choices["kept"][str(self._preferences.kept_recordings or KEEP_ALL)].setChecked(True)
+        choices["watched"][str(self._preferences.watch_kept)].setChecked(True)
 
     @Slot()
     def _on_system_scheme(self) -> None:

@@ -57,6 +57,7 @@ from app.window.status_bar import StatusBar
 from app.window.status_control import StatusControl
 from app.window.step_strip import StepStrip
 from app.window.take_over import TakeOver
+from app.window.watch_control import WatchControl
 
 DEFAULT_SIZE = QSize(1600, 1000)
 LEAST_SIZE = QSize(900, 600)
@@ -183,8 +184,11 @@ class MainWindow(WindowParts):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
     def _build_recordings(self) -> tuple[RecordingsControl, RecordingsBrowser]:
-        self.keeping = KeepControl(self.shown, self.feed.recordings, self.jobs, self)
         kept = RecordingsControl(self, self.feed.recordings, self.preferences, self.jobs, self.shown.files)
+        self.watching = WatchControl(
+            self.feed, self.shown, self.selection, self.preferences, self.jobs, kept.in_use, self
+        )  # fmt: skip
+        self.keeping = KeepControl(self.shown, self.feed.recordings, self.watching.before, self.jobs, self)
         self.addToolBarBreak()
         self.addToolBar(kept.note)
         kept.note.hide()
@@ -210,6 +214,8 @@ class MainWindow(WindowParts):
         self.menus.panel_wanted.connect(self.panels.bring_up)
         shown.changed.connect(self._on_shown)
         shown.part_changed.connect(self._on_part)
+        shown.live_changed.connect(self._on_next_part)
+        self.server.watch_wanted.connect(control.run_prompt)
         self.replay.moved.connect(self.follow_news)
         shown.recorded.connect(lambda _: self.kept.look())
         shown.recorded.connect(lambda _: self.docks["session"].look_again())  # its file has its size now
@@ -225,7 +231,9 @@ class MainWindow(WindowParts):
         self.comparing.comparing.read.connect(self.documents.remember)
         self.comparing.panel_wanted.connect(self.panels.bring_up)
         self.keeping.kept.connect(self.documents.remember)
-        for speaker in (control, self.marks, self.take_over, self.documents, self.exports, self.keeping, self.kept):
+        for speaker in (
+            control, self.marks, self.take_over, self.documents, self.exports, self.watching, self.keeping, self.kept,
+        ):  # fmt: skip
             speaker.said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
@@ -267,6 +275,15 @@ class MainWindow(WindowParts):
         if session is not None:
             self.selection.take_over(session, before)
         self.follow_news()
+
+    @Slot()
+    def _on_next_part(self) -> None:
+        """A watch goes on in another recording; the part before, or whatever is looked at, stays as it is."""
+        self.run_panel.show_beside(recorded=True)
+        self.menus.actions["show_live"].setEnabled(True)
+        self.follow_news()
+        self.status_control.show_state()
+        self.kept.tell_what_is_shown()
 
     def _show_session(self, in_turn: bool) -> None:
         """Show what is shown now in all parts of the window, in panels when they are drawn next or at once."""

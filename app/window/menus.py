@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
-from app.core.preferences import KEEP_CHOICES
+from app.core.preferences import KEEP_CHOICES, WATCH_CHOICES
 from app.look.units import count
 from app.panels.registry import PANELS
 from app.widgets.plain import menu_text, plain
@@ -21,7 +21,8 @@ Standard = QKeySequence.StandardKey
 
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
-        "open", "recent", "recordings", "save", "keep", "compare", "kept", "-", "model_folder", "requests", "-",
+        "open", "recent", "recordings", "save", "keep", "compare", "kept", "watched", "-",
+        "model_folder", "requests", "-",
         "attach", "attach_again", "detach", "-",
         "export_report", "export_csv", "export_parquet", "export_trace", "-",
         "export", "export_panel", "copy_picture", "copy_csv", "-", "quit",
@@ -101,6 +102,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "theme": ("system", "dark", "light"),
     "language": ("system", "en", "zh_CN"),
     "kept": tuple(str(number) for number in KEEP_CHOICES),
+    "watched": tuple(str(minutes) for minutes in WATCH_CHOICES),
 }
 
 
@@ -273,7 +275,13 @@ class Menus(QObject):
                 str(number): self.tr("The newest {}").format(count(number)) if number else self.tr("All")
                 for number in KEEP_CHOICES
             },
-        }
+            "watched": {
+                "0": self.tr("Everything, a recording an hour"),
+                "240": self.tr("The last 4 hours, older parts deleted"),
+                "60": self.tr("The last hour, older parts deleted"),
+                "10": self.tr("The last 10 minutes, older parts deleted"),
+            },
+        }  # fmt: skip
         for name, values in texts.items():
             for value, text in values.items():
                 self.choices[name][value].setText(text)
@@ -287,7 +295,7 @@ class Menus(QObject):
             "scenarios": self.tr("S&cenarios"), "selection": self.tr("&Selection"),
             "view": self.tr("&View"), "help": self.tr("&Help"), "recent": self.tr("Open recent"),
             "theme": self.tr("Theme"), "language": self.tr("Language"),
-            "kept": self.tr("Recordings that are kept"),
+            "kept": self.tr("Recordings that are kept"), "watched": self.tr("Of a watch of a server is kept"),
         }  # fmt: skip
 
     def _texts(self) -> dict[str, str]:

@@ -25,6 +25,7 @@ from app.window.scenario_control import ScenarioControl
 from app.window.shown_session import ShownSession
 from app.window.start_control import StartControl
 from app.window.take_over import TakeOver
+from app.window.watch_control import WatchControl
 
 
 class WindowParts(QMainWindow):
@@ -48,6 +49,7 @@ class WindowParts(QMainWindow):
     keyboard: Keyboard
     scenarios: ScenarioControl
     start: StartControl
+    watching: WatchControl
     keeping: KeepControl
     browser: RecordingsBrowser
     refresher: Refresher

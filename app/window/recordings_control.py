@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.core.jobs import Jobs
 from app.core.preferences import KEEP_ALL, Preferences
-from app.core.recent_recordings import is_named
+from app.core.recent_recordings import is_worked_on
 from app.look.units import count, memory
 from app.window.recordings_note import RecordingsNote
 from app.window.shown_files import ShownFiles
@@ -28,7 +28,8 @@ class RecordingsControl(QObject):
     """Handles the answer to the note and the choice in the menu.
 
     The folder is read in the background. Nothing is deleted before the user was told how much would be deleted. Files
-    that the user named, saved or wrote notes in, and files that any window shows, reads or records, are never deleted.
+    that the user named, saved, marked or wrote notes in, and files that any window shows, reads or records, are never
+    deleted.
     """
 
     said = Signal(str)
@@ -52,8 +53,8 @@ class RecordingsControl(QObject):
         self._shown = ShownFiles(recordings.folder)
         self._begun = False
         """Whether a user works with the window; a window drawn for a picture deletes nothing."""
-        self._named: dict[Recording, bool] = {}
-        """Which of the older recordings have a name or notes, as read when the folder was listed last."""
+        self._worked_on: dict[Recording, bool] = {}
+        """Which of the older recordings a person worked on, as read when the folder was listed last."""
         self._put_off = False
         self._told_what_stays = False
         self.note = RecordingsNote(window)
@@ -108,15 +109,15 @@ class RecordingsControl(QObject):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _list(self, keep: int, then: Callable[[list[Recording]], None]) -> None:
-        """Read the folder, and of the recordings beyond the newest `keep` which of them have a name or notes."""
-        known = self._named
+        """Read the folder, and of the recordings beyond the newest `keep` which of them a person worked on."""
+        known = self._worked_on
 
         def work() -> tuple[list[Recording], dict[Recording, bool]]:
             found = self._recordings.recordings()
-            return found, {one: known[one] if one in known else is_named(str(one.path)) for one in found[keep:]}
+            return found, {one: known[one] if one in known else is_worked_on(str(one.path)) for one in found[keep:]}
 
         def listed(outcome: object) -> None:
-            found, self._named = cast("tuple[list[Recording], dict[Recording, bool]]", outcome)
+            found, self._worked_on = cast("tuple[list[Recording], dict[Recording, bool]]", outcome)
             then(found)
 
         self._jobs.start(work, listed, lambda failure: self.said.emit(failure.sentence))
@@ -130,7 +131,7 @@ class RecordingsControl(QObject):
 
     def _beyond(self, keep: int, found: list[Recording]) -> list[Recording]:
         spared = {path.absolute() for path in self._spared()}
-        return [one for one in found[keep:] if one.path.absolute() not in spared and not self._named.get(one, True)]
+        return [one for one in found[keep:] if one.path.absolute() not in spared and not self._worked_on.get(one, True)]
 
     def _on_listed(self, found: list[Recording]) -> None:
         keep = self._preferences.kept_recordings
@@ -162,8 +163,8 @@ class RecordingsControl(QObject):
         )
         box.setInformativeText(
             self.tr(
-                "Older ones then go to the trash after each run. What you saved or named in that folder and what a "
-                "window shows stays."
+                "Older ones then go to the trash after each run. What you saved, named or marked in that folder and "
+                "what a window shows stays."
             )
         )
         yes = box.addButton(self.tr("Move to the trash"), QMessageBox.ButtonRole.AcceptRole)

@@ -65,6 +65,8 @@ class ShownSession(QObject):
     """Another session is shown."""
     part_changed = Signal()
     """A replay shows the same recording through another Session: a part of it, or all of it again."""
+    live_changed = Signal()
+    """Another run is the newest, and something else stays shown."""
     renamed = Signal()
     """The shown session's file has another name, or is lost."""
     opened = Signal(object)
@@ -82,6 +84,8 @@ class ShownSession(QObject):
         super().__init__(parent)
         self.now: FiledSession | None = None
         self.live: FiledSession | None = None
+        self._stays = False
+        """Whether what is shown stays shown when the next run begins."""
         self._jobs = jobs
         self._folder = feed.recordings.folder
         """Where the sessions of imported traces are kept."""
@@ -170,6 +174,10 @@ class ShownSession(QObject):
         if self.live is not None:
             self._put(self.live)
 
+    def expect_next_part(self, stays: bool) -> None:
+        """The run that goes on is about to go on in another recording; `stays`: what is shown stays shown."""
+        self._stays = stays
+
     def show_part(self, part: Session | None) -> None:
         """Show a part of the session that is shown; None: all of it again."""
         if self.now is not None and part is not self.now.part:
@@ -213,7 +221,11 @@ class ShownSession(QObject):
     def _on_session_started(self, session: Session, path: str) -> None:
         self.live = FiledSession(session, path)
         self._saves.recording_began(path)
-        self.show_live()
+        stays, self._stays = self._stays, False
+        if stays and self.now is not None:
+            self.live_changed.emit()
+        else:
+            self.show_live()
 
     @Slot(str)
     def _on_recorded(self, path: str) -> None:

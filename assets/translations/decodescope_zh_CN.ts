@@ -2499,6 +2499,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>已把到目前为止发生的一切留存为 {}</translation>
     </message>
     <message>
+        <source>Kept what happened until now as {count} recordings, the newest of them {name}</source>
+        <translation>已把到目前为止发生的一切留存为 {count} 个记录，其中最新的是 {name}</translation>
+    </message>
+    <message>
         <source>keeping {}</source>
         <translation>正在留存 {}</translation>
     </message>
@@ -3990,6 +3994,22 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>全部</translation>
     </message>
     <message>
+        <source>Everything, a recording an hour</source>
+        <translation>全部，每小时一个记录</translation>
+    </message>
+    <message>
+        <source>The last 4 hours, older parts deleted</source>
+        <translation>最近 4 小时，更早的部分会删除</translation>
+    </message>
+    <message>
+        <source>The last hour, older parts deleted</source>
+        <translation>最近 1 小时，更早的部分会删除</translation>
+    </message>
+    <message>
+        <source>The last 10 minutes, older parts deleted</source>
+        <translation>最近 10 分钟，更早的部分会删除</translation>
+    </message>
+    <message>
         <source>&amp;File</source>
         <translation>文件(&amp;F)</translation>
     </message>
@@ -4032,6 +4052,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Recordings that are kept</source>
         <translation>保留的记录</translation>
+    </message>
+    <message>
+        <source>Of a watch of a server is kept</source>
+        <translation>观察服务器时保留</translation>
     </message>
     <message>
         <source>Open session…</source>
@@ -5385,8 +5409,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>保留最新的 {keep} 个记录，并把另外 {others} 个（{freed}）移到回收站？</translation>
     </message>
     <message>
-        <source>Older ones then go to the trash after each run. What you saved or named in that folder and what a window shows stays.</source>
-        <translation>此后每次运行结束时，更旧的记录会移到回收站。您在该文件夹中保存或命名的文件以及窗口正在显示的文件会保留。</translation>
+        <source>Older ones then go to the trash after each run. What you saved, named or marked in that folder and what a window shows stays.</source>
+        <translation>此后每次运行结束时，更旧的记录会移到回收站。您在该文件夹中保存、命名或加过标记的文件以及窗口正在显示的文件会保留。</translation>
     </message>
     <message>
         <source>Move to the trash</source>
@@ -6014,6 +6038,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Queue, cached positions, preemptions and acceptance: {}</source>
         <translation>排队、缓存命中、抢占和接受率：{}</translation>
+    </message>
+    <message>
+        <source>It ran before the recording began: its wait and its first token are not in it.</source>
+        <translation>它在记录开始前就已运行：记录中没有它的等待时间和首个 token。</translation>
     </message>
 </context>
 <context>
@@ -6905,6 +6933,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Size</source>
         <translation>大小</translation>
+    </message>
+    <message>
+        <source>Continues</source>
+        <translation>接续</translation>
+    </message>
+    <message>
+        <source>The part of the same watch that was recorded before this one.</source>
+        <translation>同一次观察中在此之前记录的部分。</translation>
     </message>
     <message>
         <source>Recorded</source>
@@ -9106,6 +9142,13 @@ A double click shows one layer.</source>
     <message>
         <source>{} is still being written. The window closes when it is whole.</source>
         <translation>{} 仍在写入。写完后窗口会关闭。</translation>
+    </message>
+</context>
+<context>
+    <name>WatchControl</name>
+    <message>
+        <source>The watch goes on in a new recording: “Back to the live run” shows it.</source>
+        <translation>观察在新的记录中继续：“回到正在进行的运行”会显示它。</translation>
     </message>
 </context>
 <context>

@@ -303,7 +303,7 @@ def request_figures(
         tpot_s=tpot_s(session, request),
         latency_s=latency_s(session, request),
         waited_s=waited_s(session, request),
-        arrived_s=request.arrived_ns / 1e9,
+        arrived_s=(request.arrived_ns - request.before_ns) / 1e9,
         reused=None if row is None else table.count("reused", row),
         preempted=None if row is None else table.count("preempted", row),
     )

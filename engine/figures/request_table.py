@@ -100,7 +100,7 @@ class RequestTable(NewSteps):
             ratio = self._ratio(*_RATIOS[name])
             return 1 + ratio if name == "acceptance_length" else ratio
         if name == "arrived_s":
-            return self.number("arrived_ns") / 1e9
+            return (self.number("arrived_ns") - self.number("before_ns")) / 1e9
         if name == "tpot_s":
             others = np.where(self.number("tokens") > 1, self.number("tokens") - 1, np.nan)
             return self._between_s(self.number("first_ns"), "last_ns") / others

@@ -30,13 +30,15 @@ class Servers:
         self.refusal = ""
         """The sentence with which every server refuses from now on; "": none does."""
         self.recorder = True
+        self.levels = RECORDED
+        """At which a run of this server is attached; without probe it only watches."""
         self.steps = 60
         self.tells = TELLS
 
     def __call__(self, spec: AttachSpec, key: str) -> ScriptedEngine:
         self.asked.append((spec, key))
         url = f"http://{spec.url.removeprefix('http://')}"
-        told = {"model": "demo", "serving": fact(url, RECORDED, self.recorder), "device": "", "device_name": ""}
+        told = {"model": "demo", "serving": fact(url, self.levels, self.recorder), "device": "", "device_name": ""}
         server = ScriptedEngine(self.steps, self.tells, told)
         if self.refusal:
             server.answer(schema.Refused("Attach", "UnavailableError", self.refusal))

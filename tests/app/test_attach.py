@@ -59,13 +59,14 @@ def window(
 
 
 def attach(qtbot: QtBot, window: MainWindow, server: FakeServer, key: str = "", watch: bool = False) -> None:
-    """Attach by the dialog, and wait until the window is ready for a run."""
+    """Attach by the dialog, and wait until the window is ready for a run; a watch begins by itself, and ends."""
     dialog = dialog_of(window)
     dialog.address.setEditText(server.url)
     dialog.secret.setText(key)
     dialog.recorder.setText("none")
     (dialog.watch if watch else dialog.send).click()
-    with qtbot.waitSignals([dialog.finished, window.feed.model_ready], timeout=WITHIN_MS):
+    done = window.feed.run_ended if watch else window.feed.model_ready
+    with qtbot.waitSignals([dialog.finished, done], timeout=WITHIN_MS):
         dialog.attach.click()
     qtbot.waitUntil(lambda: window.control.state == "idle" and window.server.name != "", timeout=WITHIN_MS)
 
@@ -355,13 +356,12 @@ def test_a_run_sends_the_prompts_and_is_recorded(
     assert window.status.overhead.text() == ""
 
 
-def test_only_watching_sends_nothing(qtbot: QtBot, window: MainWindow, servers: Servers) -> None:
+def test_only_watching_sends_nothing_and_begins_at_once(qtbot: QtBot, window: MainWindow, servers: Servers) -> None:
     with vllm() as server:
         attach(qtbot, window, server, watch=True)
     panel = window.run_panel
     assert panel.server.watches
     assert not panel.prompt.isEnabled()
-    run(qtbot, window)
     panel.server.work.buttons["send"].click()
     assert panel.prompt.isEnabled()
     run(qtbot, window)

@@ -20,6 +20,7 @@ from engine.serving.recorder.recorder_wire import (
     Hello,
     Pong,
     RecorderError,
+    RecorderRefusedError,
     Refused,
     login,
     ping,
@@ -75,7 +76,7 @@ class RecorderConnection:
             case Hello():
                 self._hello = message
             case Refused(sentence=sentence):
-                raise RecorderError(f"The recorder refuses: {one_line(sentence)}")
+                raise RecorderRefusedError(f"The recorder refuses: {one_line(sentence)}")
             case None:
                 raise RecorderError("The recorder ended the connection before it said anything.")
             case _:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from engine.serving.recorder.recorder_client import RecorderConnection, connect, own_boot
 from engine.serving.recorder.recorder_search import Place, place_of, recorders_of
-from engine.serving.recorder.recorder_wire import AnyMessage, Facts, RecorderError
+from engine.serving.recorder.recorder_wire import AnyMessage, Facts, RecorderError, RecorderRefusedError
 
 NONE: Final = "none"
 """What the user gives in place of an address where no recorder is to be looked for."""
 TOKEN_VARIABLE: Final = "DECODESCOPE_RECORDER_TOKEN"
+LEFT_WITHIN_S: Final = 1.0
+"""How long a recorder may take to see that we have left it."""
+AGAIN_S: Final = 0.05
 
 
 class RecorderLink:
@@ -32,7 +36,7 @@ class RecorderLink:
 
         A second call connects again, so that the first message is a snapshot. Raises RecorderError.
         """
-        connection = self._connection or await _connect(self._place)
+        connection = self._connection or await _connect_again(self._place)
         self._connection = None
         connected()
         try:
@@ -63,6 +67,18 @@ async def find_recorder(address: str, url: str) -> RecorderLink | None:
             return None
         place = found[0].place
     return RecorderLink(place, await _connect(place))
+
+
+async def _connect_again(place: Place) -> RecorderConnection:
+    """Connect to a recorder that we have just left: it may refuse us for a moment, until it has seen that."""
+    deadline = time.monotonic() + LEFT_WITHIN_S
+    while True:
+        try:
+            return await _connect(place)
+        except RecorderRefusedError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(AGAIN_S)
 
 
 async def _connect(place: Place) -> RecorderConnection:

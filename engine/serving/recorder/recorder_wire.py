@@ -38,6 +38,10 @@ class RecorderError(DecodeScopeError):
     """The recorder cannot be reached, refused us, or sent what is none of its messages; the sentence says which."""
 
 
+class RecorderRefusedError(RecorderError):
+    """The recorder refused us, in its own words."""
+
+
 class Message(msgspec.Struct, frozen=True, array_like=True):
     """The base of all messages."""
 

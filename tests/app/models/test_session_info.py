@@ -139,6 +139,15 @@ def test_a_moment_that_makes_no_sense_counts_as_not_recorded(fact: str, moment: 
         assert told(session)["Ceilings/Measured"] == "not recorded"
 
 
+def test_a_part_of_a_watch_names_the_part_before_it_on_one_line() -> None:
+    session = session_of(recorded())
+    assert "Recording/Continues" not in told(session)
+    session.apply([schema.FactsSet({"continues": "2026-11-30_10-00-00_tiny.dscope\n" + "x" * 1000})])
+    words = told(session)["Recording/Continues"]
+    assert words.startswith("2026-11-30_10-00-00_tiny.dscope x")
+    assert len(words) == 200
+
+
 def test_a_refresh_of_a_long_run_reads_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session()
     for number in range(200):

@@ -75,6 +75,7 @@ def test_all_figures_say_the_same(session: Session) -> None:
             expected, shown = of_one(session, request), table.values(name)[row]
             assert getattr(told[number], name) == expected, name
             assert math.isnan(shown) if expected is None else shown == pytest.approx(expected), name
+    assert table.values("arrived_s").tolist() == [-BEFORE_MS / 1e3] * 2
     streams = StreamSeries(session)
     streams.update()
     assert streams.figures().ttft.p50_s == pytest.approx(ttft_s(session, session.requests[WAITED]))

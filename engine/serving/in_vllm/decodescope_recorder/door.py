@@ -127,12 +127,14 @@ class Door:
         ready, writable = _wait(reading, writing, EVERY_S if listener or self._refused else None)
         while self._refused and (len(self._refused) > MOST_REFUSED or time.monotonic() > self._refused[0][0]):
             self._refused.popleft()[1].close()
-        if self._listening in ready:
+        if listener is not None:
+            self._serve(listener, listener in ready, listener in writable)
+        if self._listening in ready:  # after a listener that has left, which may be the one that comes again
             self._let_in()
-        if listener is None or listener is not self._listener:
-            return
+
+    def _serve(self, listener: socket.socket, ready: bool, writable: bool) -> None:
         try:
-            if listener in ready:
+            if ready:
                 self._read(listener)
             if self._welcome:
                 self._fill()

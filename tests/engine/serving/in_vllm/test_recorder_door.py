@@ -16,13 +16,13 @@ import msgspec
 import pytest
 
 from decodescope_recorder import door
-from decodescope_recorder.door import open_door
+from decodescope_recorder.door import Door, open_door
 from decodescope_recorder.facts import hello
 from decodescope_recorder.feed import Feed
-from decodescope_recorder.sockets import socket_folder
+from decodescope_recorder.sockets import socket_folder, unix_socket
 from engine.serving.recorder.recorder_client import connect
 from engine.serving.recorder.recorder_search import Place
-from engine.serving.recorder.recorder_wire import HEAD, RecorderError, Refused, Snapshot
+from engine.serving.recorder.recorder_wire import HEAD, Hello, RecorderError, Refused, Snapshot, login
 from tests.engine.serving.in_vllm.inside import FakeRequest, FakeScheduler, recorded
 from tests.engine.serving.in_vllm.listener import PATIENCE_S, listener, read, until
 
@@ -248,3 +248,25 @@ def test_a_run_time_folder_whose_path_is_too_long_for_a_socket_is_not_used(
     long.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
     assert socket_folder() == Path(f"/tmp/decodescope-{os.getuid()}")
+
+
+def test_a_listener_that_leaves_and_comes_again_at_once_is_let_in(folder: Path) -> None:
+    (folder / "decodescope").mkdir(mode=0o700)
+    path = folder / "decodescope" / "scheduler-1.sock"
+    listening = unix_socket(path)
+    one = Door(Feed(), listening, "", lambda: hello("scheduler", {}), path)
+    with ExitStack() as stack:
+        stack.callback(listening.close)
+        first, second = (stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(2))
+        first.connect(str(path))
+        one._turn()
+        first.sendall(login(""))
+        one._turn()
+        assert isinstance(next(read(first)), Hello)
+        first.close()  # both before the door's thread has its next turn
+        second.connect(str(path))
+        second.sendall(login(""))
+        for _ in range(2):
+            one._turn()
+        assert isinstance(next(read(second)), Hello)
+        one._drop()

@@ -7,12 +7,14 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from engine.serving.recorder.recorder_client import connect, own_boot
+from engine.serving.recorder.recorder_link import RecorderLink
 from engine.serving.recorder.recorder_search import Place
 from engine.serving.recorder.recorder_wire import (
     HEAD,
@@ -178,3 +180,31 @@ def test_a_connection_that_is_cut_ends_the_messages(tmp_path: Path) -> None:
                 assert [message async for message in connection.messages()] == []
 
         asyncio.run(meet())
+
+
+def test_a_recorder_that_has_not_seen_yet_that_we_left_is_asked_again(tmp_path: Path) -> None:
+    met: list[int] = []
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await command(reader)
+        met.append(1)
+        writer.write(frame(Refused("Another program listens.") if len(met) == 2 else hello()))
+        await writer.drain()
+        if len(met) != 1:
+            writer.close()
+        else:
+            with suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+
+    async def listen() -> None:
+        server = await asyncio.start_unix_server(meet, str(tmp_path / "s"))
+        async with server:
+            link = RecorderLink(Place(path=tmp_path / "s"), await connect(Place(path=tmp_path / "s")))
+            await link.close()
+            connected: list[bool] = []
+            assert [one async for one in link.messages(lambda: connected.append(True))] == []
+            assert connected == [True]
+
+    asyncio.run(listen())
+    assert len(met) == 3

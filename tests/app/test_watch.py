@@ -1,0 +1,151 @@
+"""A watch of a server that has no end: its parts, what is kept of them, and what a person sees of their change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.core.recent_recordings import is_worked_on
+from app.window.main_window import MainWindow
+from engine.client.recordings import Recordings
+from engine.session.edits import USER, edit_file
+from engine.session.file import open_session
+from engine.session.schema import FactsSet, Mark, MarkChanged
+from tests.app.servers import Servers, dialog_of
+from tests.app.test_attach import WITHIN_MS, servers, window  # noqa: F401
+from tests.app.test_window import press
+from tests.engine.client.test_watch_parts import MINUTE
+from tests.engine.serving.attached_to import vllm
+
+
+class Clock:
+    """The watch's clock, which a test moves."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+@pytest.fixture
+def clock(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> Clock:  # noqa: F811
+    made = Clock()
+    monkeypatch.setattr(window.watching, "_clock", made)
+    return made
+
+
+@pytest.fixture
+def watch(qtbot: QtBot, window: MainWindow, clock: Clock, servers: Servers) -> MainWindow:  # noqa: F811
+    """A window that watches a server, which goes on and on."""
+    servers.levels, servers.steps = ("metrics", "recorder"), 1_000_000
+    with vllm() as server:
+        dialog = dialog_of(window)
+        dialog.address.setEditText(server.url)
+        dialog.recorder.setText("none")
+        dialog.watch.click()
+        with qtbot.waitSignals([dialog.finished, window.feed.session_started], timeout=WITHIN_MS):
+            dialog.attach.click()
+    qtbot.waitUntil(lambda: window.control.state == "running" and window.shown.is_live)
+    return window
+
+
+def next_part(qtbot: QtBot, window: MainWindow, clock: Clock, minutes: float) -> None:  # noqa: F811
+    """Let time pass until the next part begins."""
+    clock.s += minutes * MINUTE
+    with qtbot.waitSignals([window.feed.recorded, window.feed.session_started], timeout=WITHIN_MS):
+        window.watching.look()
+    qtbot.waitUntil(lambda: window.control.state == "running")
+
+
+def test_after_an_hour_it_goes_on_in_another_recording_that_names_the_one_before(
+    qtbot: QtBot, watch: MainWindow, clock: Clock, recordings: Recordings
+) -> None:
+    first = watch.shown.path
+    clock.s += 59 * MINUTE
+    watch.watching.look()
+    assert watch.shown.path == first
+    next_part(qtbot, watch, clock, 1)
+    assert watch.shown.is_live
+    assert watch.shown.path != first
+    press(watch, "Stop")
+    qtbot.waitUntil(lambda: watch.control.state == "idle")
+    assert {str(path) for path in recordings.paths()} == {first, watch.shown.path}
+    assert open_session(watch.shown.path).meta["continues"] == Path(first).name
+    assert "continues" not in open_session(first).meta
+    watch.watching.look()
+    assert watch.control.state == "idle", "a watch that was stopped does not go on"
+
+
+def test_only_the_last_minutes_are_kept_but_for_what_a_person_worked_on(
+    qtbot: QtBot, watch: MainWindow, clock: Clock, recordings: Recordings
+) -> None:
+    watch.menus.choices["watched"]["10"].trigger()
+    paths = []
+    for _ in range(4):
+        paths.append(Path(watch.shown.path))
+        next_part(qtbot, watch, clock, 10)
+        if len(paths) == 2:
+            edit_file(paths[1], [MarkChanged(None, Mark(0, USER, "slow here"))])
+    qtbot.waitUntil(lambda: not paths[0].exists())
+    assert [path.exists() for path in paths] == [False, True, True, True]
+    next_part(qtbot, watch, clock, 10)
+    qtbot.waitUntil(lambda: not paths[2].exists())
+    assert paths[1].exists()
+    assert is_worked_on(str(paths[1]))
+
+
+def test_what_a_person_looks_at_stays_while_the_watch_goes_on(qtbot: QtBot, watch: MainWindow, clock: Clock) -> None:
+    session = watch.shown.session
+    assert session is not None
+    qtbot.waitUntil(lambda: len(session.steps) > 3)
+    watch.selection.change(step=2)
+    next_part(qtbot, watch, clock, 60)
+    assert watch.shown.session is session
+    assert watch.selection.now.step == 2
+    assert not watch.shown.is_live
+    assert watch.menus.actions["show_live"].isEnabled()
+    assert "goes on in a new recording" in watch.status.said
+    watch.menus.actions["show_live"].trigger()
+    assert watch.shown.is_live
+    assert watch.shown.session is not session
+
+
+def test_what_just_happened_is_in_two_parts_shortly_after_the_second_began(
+    qtbot: QtBot, watch: MainWindow, clock: Clock, recordings: Recordings
+) -> None:
+    first = Path(watch.shown.path)
+    next_part(qtbot, watch, clock, 60)
+    clock.s += MINUTE
+    qtbot.waitUntil(lambda: "continues" in open_session(watch.shown.path).meta)
+    with qtbot.waitSignals([watch.keeping.kept, watch.keeping.kept], timeout=WITHIN_MS):
+        watch.menus.actions["keep"].trigger()
+    kept = sorted(recordings.folder.glob("kept*.dscope"))
+    assert len(kept) == 2
+    assert {open_session(path).meta.get("continues") for path in kept} == {None, first.name}
+    clock.s += 10 * MINUTE
+    with qtbot.waitSignal(watch.keeping.kept):
+        watch.menus.actions["keep"].trigger()
+    assert len(list(recordings.folder.glob("kept*.dscope"))) == 3
+
+
+def test_a_run_of_our_own_is_never_divided(qtbot: QtBot, window: MainWindow, clock: Clock) -> None:  # noqa: F811
+    press(window, "Step")
+    qtbot.waitUntil(lambda: window.control.state == "paused" and window.shown.session is not None)
+    path = window.shown.path
+    clock.s += 1000 * MINUTE
+    window.watching.look()
+    assert (window.shown.path, window.control.state) == (path, "paused")
+
+
+def test_a_name_is_kept_as_a_mark_is(tmp_path: Path, recordings: Recordings, qtbot: QtBot, window: MainWindow) -> None:  # noqa: F811
+    press(window, "Step")
+    qtbot.waitUntil(lambda: window.shown.session is not None and bool(window.shown.path))
+    press(window, "Stop")
+    qtbot.waitUntil(lambda: window.control.state == "idle")
+    (path,) = recordings.paths()
+    assert not is_worked_on(str(path))
+    edit_file(path, [FactsSet({"name": "mine"})])
+    assert is_worked_on(str(path))
