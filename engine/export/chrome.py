@@ -22,6 +22,7 @@ import numpy as np
 
 from engine.errors import SessionFileError
 from engine.export.chrome_layers import LAYER_PHASES, LAYERS, layer_slices, layered_steps
+from engine.export.chrome_trace import trace_events
 from engine.export.readable import slice_name
 from engine.export.span import Span
 from engine.export.whole import replacing
@@ -81,6 +82,7 @@ def events(span: Span) -> Iterator[Json]:
     yield from _samples(span)
     yield from _server(span)
     yield from _pauses(span)
+    yield from trace_events(span)
     for mark in span.marks():
         name = f"{mark.kind}: {mark.label}" if mark.label else mark.kind
         yield {"ph": "i", "s": "g", "name": name, "cat": "mark", "pid": ENGINE, "tid": STEPS, "ts": mark.t_ns / 1e3}
