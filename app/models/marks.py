@@ -40,9 +40,8 @@ def place_of(session: Session, mark: Mark) -> dict[str, Any]:
     After the last step it is that one; where no steps are told, the first token that came at the mark or later. Empty
     where there is neither.
     """
-    if steps := len(session.steps):
-        ended = np.maximum.accumulate(session.steps["end_ns"][:steps])
-        return {"step": min(int(np.searchsorted(ended, mark.t_ns, "right")), steps - 1), "token": None}
+    if len(session.steps):
+        return {"step": _steps_at(session, [mark])[0], "token": None}
     if tokens := len(session.tokens):
         came = np.maximum.accumulate(session.tokens["emitted_ns"][:tokens])
         return {"token": min(int(np.searchsorted(came, mark.t_ns)), tokens - 1)}
@@ -57,9 +56,13 @@ def marks_of_step(session: Session, step: int) -> list[Mark]:
 
 def marked_steps(session: Session) -> list[int]:
     """The step of each of a person's marks, ascending; for a mark after the last step, that one."""
-    marks, steps = own_marks(session), len(session.steps)
-    if not marks or not steps:
-        return []
+    marks = own_marks(session)
+    return _steps_at(session, marks) if marks and len(session.steps) else []
+
+
+def _steps_at(session: Session, marks: list[Mark]) -> list[int]:
+    """The step that each mark lies in, or that comes next, or else the last one; of a session that has steps."""
+    steps = len(session.steps)
     ended = np.maximum.accumulate(session.steps["end_ns"][:steps])
     return [min(int(at), steps - 1) for at in ended.searchsorted([mark.t_ns for mark in marks], "right")]
 
