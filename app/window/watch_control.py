@@ -76,8 +76,8 @@ class WatchControl(QObject):
         live = self._shown.live
         if live is None or not live.path or self._ending is not None or not self._feed.now.active:
             return
-        path = Path(live.path)
-        if not self._parts.is_due(self._clock() - self._begun_s, size_of(path), self.kept_s):
+        path, rows = Path(live.path), len(live.session.steps) + len(live.session.tokens)
+        if not self._parts.is_due(self._clock() - self._begun_s, size_of(path), rows, self.kept_s):
             return
         self._ending = path
         stays = not self._shown.is_live or live.part is not None or _looks_at_something(self._selection.now)

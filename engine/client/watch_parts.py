@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 PART_S: Final = 3600.0
-"""How long a part lasts, at most: so long an hour's recording keeps within the memory that the window may take."""
+"""How long a part lasts, at most."""
 PART_BYTES: Final = 512 * 2**20
 """How large the file of a part gets, about: the next part begins once it is larger."""
+PART_ROWS: Final = 2_000_000
+"""How many steps and tokens a part has in memory, about: those of an hour at 300 steps a second."""
 MOST_BYTES: Final = 4 * 2**30
 """How large all parts are together, about, where only the last minutes are kept."""
 
@@ -35,9 +37,11 @@ class WatchParts:
         self._over: list[Part] = []
 
     @staticmethod
-    def is_due(age_s: float, size_bytes: int, kept_s: float) -> bool:
-        """Whether the part that goes on is to end; `kept_s` is how much is kept, 0 where everything is."""
-        return age_s >= min(kept_s or PART_S, PART_S) or size_bytes >= PART_BYTES
+    def is_due(age_s: float, size_bytes: int, rows: int, kept_s: float) -> bool:
+        """Whether the part that goes on is to end. `rows` are its steps and tokens; `kept_s` is how much is kept, 0
+        where everything is.
+        """
+        return age_s >= min(kept_s or PART_S, PART_S) or size_bytes >= PART_BYTES or rows >= PART_ROWS
 
     def end(self, path: Path, now_s: float, size_bytes: int) -> None:
         """A part has ended now."""

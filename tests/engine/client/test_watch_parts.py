@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.client.watch_parts import MOST_BYTES, PART_BYTES, PART_S, WatchParts
+from engine.client.watch_parts import MOST_BYTES, PART_BYTES, PART_ROWS, PART_S, WatchParts
 
 MINUTE = 60.0
 A, B, C = (Path(f"{name}.dscope") for name in "abc")
 
 
 def test_a_part_ends_after_an_hour_or_what_is_kept_or_when_it_is_large() -> None:
-    assert not WatchParts.is_due(PART_S - 1, 0, kept_s=0)
-    assert WatchParts.is_due(PART_S, 0, kept_s=0)
-    assert WatchParts.is_due(10 * MINUTE, 0, kept_s=10 * MINUTE)
-    assert WatchParts.is_due(PART_S, 0, kept_s=4 * PART_S)
-    assert WatchParts.is_due(1.0, PART_BYTES, kept_s=0)
+    assert not WatchParts.is_due(PART_S - 1, PART_BYTES - 1, PART_ROWS - 1, kept_s=0)
+    assert WatchParts.is_due(PART_S, 0, 0, kept_s=0)
+    assert WatchParts.is_due(10 * MINUTE, 0, 0, kept_s=10 * MINUTE)
+    assert WatchParts.is_due(PART_S, 0, 0, kept_s=4 * PART_S)
+    assert WatchParts.is_due(1.0, PART_BYTES, 0, kept_s=0)
+    assert WatchParts.is_due(1.0, 0, PART_ROWS, kept_s=0)
 
 
 def three() -> WatchParts:
