@@ -59,6 +59,8 @@ class WatchControl(QObject):
         self._begun_s = 0.0
         self._ending: Path | None = None
         """The part that was asked to end, so that the next session is its continuation."""
+        self._old: list[Path] = []
+        """Parts that are not kept any more and are to be deleted, once no window shows or reads them."""
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
@@ -73,6 +75,7 @@ class WatchControl(QObject):
     @Slot()
     def look(self) -> None:
         """Begin the next part, if it is due."""
+        self._delete_old()
         live = self._shown.live
         if live is None or not live.path or self._ending is not None or not self._feed.now.active:
             return
@@ -102,7 +105,8 @@ class WatchControl(QObject):
         else:
             self._parts.end(ending, now_s, size_of(ending))
             self._feed.edit(session, path, FactsSet({CONTINUES: ending.name}))
-            self._delete(self._parts.take_beyond(now_s, self.kept_s))
+            self._old += self._parts.take_beyond(now_s, self.kept_s)
+            self._delete_old()
             if not self._shown.is_live:
                 words = self.tr("The watch goes on in a new recording: “Back to the live run” shows it.")
                 self.said.emit(words)
@@ -115,19 +119,22 @@ class WatchControl(QObject):
             self._ending = None
             self._timer.stop()
 
-    def _delete(self, paths: list[Path]) -> None:
-        if not paths:
+    def _delete_old(self) -> None:
+        """Delete the parts that are not kept any more, but for those that a window shows or reads now."""
+        if not self._old:
             return
-
         used = self._in_use()
+        free = [path for path in self._old if path.absolute() not in used]
+        self._old = [path for path in self._old if path not in free]
 
         def work() -> None:
-            for path in paths:
-                if path.absolute() not in used and not is_worked_on(str(path)):
+            for path in free:
+                if not is_worked_on(str(path)):
                     for one in with_companions(path):
                         one.unlink(missing_ok=True)
 
-        self._jobs.start(work, lambda _: None)
+        if free:
+            self._jobs.start(work, lambda _: None)
 
 
 def _looks_at_something(now: Selected) -> bool:
