@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,17 @@ def clock(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> Clock:  # noqa
     made = Clock()
     monkeypatch.setattr(window.watching, "_clock", made)
     return made
+
+
+@pytest.fixture(autouse=True)
+def a_name_for_each(recordings: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts begin hours apart, and in a test within a second: a file that is gone leaves its name to no other."""
+    numbers = itertools.count()
+
+    def new_path(_model: str, now: datetime | None = None, folder: Path | None = None) -> Path:
+        return (folder or recordings.folder) / f"2026-11-30_10-00-{next(numbers):02}_demo.dscope"
+
+    monkeypatch.setattr(recordings, "new_path", new_path)
 
 
 @pytest.fixture
