@@ -112,6 +112,7 @@ class GeneratedText(QWidget):
         session = self._session
         subject = None if session is None else subject_of(session, self._selection.now)
         if session is None or subject is None:
+            self._say_why_empty()
             return
         if self._request != subject.request:
             self._show_request(subject.request)
@@ -121,6 +122,7 @@ class GeneratedText(QWidget):
             texts = session.tokens["text"]
             self._ends.extend(self._append([cut(str(texts[row]), MOST_OF_PIECE) for row in rows], theme().text))
             self._shown_tokens += len(rows)
+        self._say_why_empty()
         self._show_facts(session, request, subject)
         self._mark(request, subject)
         if rows:
@@ -131,7 +133,7 @@ class GeneratedText(QWidget):
         self._caption.setText(self.tr("Generated text"))
         self.page.setAccessibleName(self.tr("Generated text"))
         self.page.setToolTip(self.tr("The prompt, and what the model has written after it"))
-        self.page.setPlaceholderText(self.tr("The text appears here token by token."))
+        self._say_why_empty()
         for button, text in ((self._previous, self.tr("Previous request")), (self._next, self.tr("Next request"))):
             button.setToolTip(plain(text))
             button.setAccessibleName(text)
@@ -148,6 +150,18 @@ class GeneratedText(QWidget):
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
         super().changeEvent(event)
+
+    def _say_why_empty(self) -> None:
+        """What stands where there is no text."""
+        session = self._session
+        if session is not None and session.serving is not None and session.serving.imported:
+            words = self.tr("A profiler's trace tells of no text.")
+        elif self._shown_tokens:
+            words = self.tr("The texts of these tokens were not told.")
+        else:
+            words = self.tr("The text appears here token by token.")
+        if words != self.page.placeholderText():
+            self.page.setPlaceholderText(words)
 
     def _show_request(self, request_id: int | None) -> None:
         self._request = request_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor, QTextDocument
 from pytestqt.qtbot import QtBot
@@ -11,9 +12,12 @@ from app.core.selection import Selection
 from app.models.found import Found
 from app.widgets.generated_text import GeneratedText, ends_of
 from engine.figures.finding import TextPattern
+from engine.session import schema
 from engine.session.store import Session
 from tests.engine.figures.chunks import chunked
+from tests.engine.figures.served import recorded
 from tests.engine.figures.test_finding import session_of
+from tests.engine.importing import made
 from tests.engine.session.synthetic import PROMPT, synthetic_session
 
 
@@ -181,3 +185,15 @@ def test_in_a_chat_the_answer_stands_apart_from_what_the_user_said(qtbot: QtBot)
     request.params["chat"] = True
     text.restyle()
     assert text.text == f"User\n{request.prompt}\n\nModel\n{answer}"
+
+
+def test_where_there_is_no_text_it_says_why(qtbot: QtBot) -> None:
+    waiting, _ = text_of(qtbot, Session())
+    assert waiting.page.placeholderText() == "The text appears here token by token."
+    untold = Session()
+    untold.apply([replace(one, text="") if isinstance(one, schema.Token) else one for one in recorded()])
+    untold.requests[0].prompt_token_texts = []  # of the prompt too
+    shown, _ = text_of(qtbot, untold)
+    assert shown.page.placeholderText() == "The texts of these tokens were not told."
+    trace, _ = text_of(qtbot, made.session_of(made.serving_trace(1, layers=1)))
+    assert trace.page.placeholderText() == "A profiler's trace tells of no text."
