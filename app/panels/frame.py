@@ -170,27 +170,39 @@ class PanelDock(QDockWidget):
 
     def build(self) -> Panel:
         """The panel; built now if needed, and given the session that it missed while hidden."""
-        if self.panel is None:
-            self.panel = self.entry.make(self._context)
-            self.panel.setAccessibleName(self.entry.title())
-            self.header.limit_to_range(self.panel.of_range)
-            self._scroll = PanelScroll(self.panel)
-            self._body.addWidget(self._scroll)
-            leave_focus_on_click(self)
-            self.panel.figures_changed.connect(self._show_figures)
-            self.panel.answered.connect(self.look_again)
-            self.panel.csv_asked.connect(lambda: self.wants_csv_file.emit(self))
+        panel = self.panel
+        if panel is None:
+            panel = self._make()
             with self._reading():
-                self.panel.show_session(self._session)
-                self.panel.select(self._context.selection.now)
+                panel.show_session(self._session)
+                panel.select(self._context.selection.now)
             self._show_what_there_is()
         elif self._session_due:
             self._session_due = False
             self._selection_due = True
             with self._reading():
-                self.panel.show_session(self._session)
+                panel.show_session(self._session)
         self._session_due = False
-        return self.panel
+        return panel
+
+    def build_ahead(self) -> None:
+        """Build the panel, if it is not there yet; it gets the session when it appears, as a hidden one does."""
+        if self.panel is None:
+            self._make()
+            self._session_due = self._session is not None
+            self._show_what_there_is()
+
+    def _make(self) -> Panel:
+        panel = self.panel = self.entry.make(self._context)
+        panel.setAccessibleName(self.entry.title())
+        self.header.limit_to_range(panel.of_range)
+        self._scroll = PanelScroll(panel)
+        self._body.addWidget(self._scroll)
+        leave_focus_on_click(self)
+        panel.figures_changed.connect(self._show_figures)
+        panel.answered.connect(self.look_again)
+        panel.csv_asked.connect(lambda: self.wants_csv_file.emit(self))
+        return panel
 
     def rebuild(self) -> None:
         """Build the panel again: the language has changed, and a panel takes its texts when it is built."""
