@@ -30,7 +30,7 @@ WayOut = Literal["", "run", "open"]
 
 
 ROOM_FOR_ROWS: Final = 220
-"""Pixels of height in which a table has a few rows below its tools."""
+"""Pixels of height in which a table has a few rows below its tools, and a list of facts most of them."""
 
 
 class EngineControl(Protocol):

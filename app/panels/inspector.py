@@ -23,7 +23,7 @@ from app.look.units import (
 from app.models.delay_reading import DelayReading
 from app.models.finish_words import finish_words
 from app.models.slow_words import slow_sentence
-from app.panels.base import Panel, PanelContext, WayOut
+from app.panels.base import ROOM_FOR_ROWS, Panel, PanelContext, WayOut
 from app.panels.inspector_facts import chance_words, compared_words, header_words, slow_rows, step_words, token_words
 from app.panels.inspector_late import LateLines
 from app.panels.inspector_row import ChoosingRow
@@ -58,6 +58,7 @@ class InspectorPanel(Panel):
     """The token that all panels show (`subject_of`): the selected one, or the newest one while none is selected."""
 
     name: ClassVar[str] = "inspector"
+    wanted_height: ClassVar[int] = ROOM_FOR_ROWS
     of_range: ClassVar[bool] = False
     needs: ClassVar[tuple[Topic, ...]] = ("tokens",)
 

@@ -5645,6 +5645,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>仅请求 {}；数字为全部请求</translation>
     </message>
     <message>
+        <source>No step has computed request {} so far.</source>
+        <translation>到目前为止，还没有哪一步计算过请求 {}。</translation>
+    </message>
+    <message>
         <source>positions computed so far · against theory</source>
         <translation>累计计算的位置数 · 与理论对比</translation>
     </message>

@@ -23,7 +23,7 @@ from app.widgets.elided_combo import ElidedCombo
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.hover import HoverWidget
 from app.widgets.line_chart import GUTTER, Line, LineChart
-from app.widgets.painted import PaintedWidget, draw_turned
+from app.widgets.painted import PaintedWidget, caption_height, draw_turned
 from app.widgets.stack_chart import StackChart
 from app.widgets.time_split import TimeSplit
 
@@ -244,3 +244,20 @@ def test_a_combo_box_ends_a_long_text_in_an_ellipsis(qtbot: QtBot) -> None:
     assert box.currentText().startswith(box.shown()[:-1])
     box.resize(800, 24)
     assert box.shown() == box.currentText()
+
+
+@pytest.mark.parametrize("values", [(0.001, 0.002), (0.9, 0.95), (0.001, 0.9)])
+def test_labels_of_lines_cross_neither_each_other_nor_the_numbers_below(
+    qtbot: QtBot, values: tuple[float, float]
+) -> None:
+    chart = StackChart()
+    qtbot.addWidget(chart)
+    chart.resize(200, 200)
+    chart.show_steps(np.full((4, 1), 1e6), np.full(4, 1e6), 0)
+    chart.grab()
+    chart.lines = [(value * chart.scale.top, name) for value, name in zip(values, ("p50", "p99"), strict=True)]
+    box = QRectF(20, 30, 150, 140)
+    (upper, _, above), (lower, _, below) = chart.line_labels(box)
+    assert (upper, lower) == ("p99", "p50")
+    assert below - above >= caption_height()
+    assert below + caption_height() / 4 <= box.bottom() + 1
