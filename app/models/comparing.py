@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.core.background import Failure, failure_of
 from app.core.baselines import MOST, Baseline, baselines
@@ -62,6 +62,8 @@ class Comparing(QObject):
     """Another result, another state, or another choice."""
     read = Signal(object)
     """The path of a session that was compared with."""
+    rested = Signal()
+    """What was found to have changed during a rest can be compared now."""
     browse_wanted = Signal()
     """The user is to be asked for a file."""
 
@@ -91,6 +93,9 @@ class Comparing(QObject):
         self._patience: Patience | None = None
         self._held: tuple[tuple[str, int, int], Session] | None = None
         self._rest_until = 0.0
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.timeout.connect(self.rested)
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
@@ -172,11 +177,15 @@ class Comparing(QObject):
     def follow(self) -> None:
         """Compare again where A has grown or its range has changed, and there has been rest enough."""
         session = self.session
-        if session is None or self.choice is None or self.doing or self.fault or self._clock() < self._rest_until:
+        if session is None or self.choice is None or self.doing or self.fault:
             return
-        seen = (session, session.revision)
-        if self.compared is None or self.of != seen or self.compared.a_steps != self.a_steps:
+        if self.compared is not None and not self.is_behind and self.compared.a_steps == self.a_steps:
+            return
+        rest_s = self._rest_until - self._clock()
+        if rest_s <= 0:
             self.refresh()
+        elif not self._rest.isActive():  # nothing may call again: a run that is over has no news
+            self._rest.start(round(1000 * rest_s) + 1)
 
     @property
     def is_behind(self) -> bool:

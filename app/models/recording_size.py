@@ -13,7 +13,11 @@ from engine.client.recordings import with_companions
 EVERY_S: Final = 1.0
 """The file is looked at once in so long."""
 OVER_S: Final = 10.0
-"""The rate is that of so long."""
+"""The rate is that of so long at least."""
+LEAST_GROWTH: Final = 16 * 2**20
+"""And of so many bytes: SQLite writes over its log of 4 MiB again and again, and meanwhile the files do not grow."""
+MOST_S: Final = 600.0
+"""But of no longer than this."""
 
 
 class RecordingSize:
@@ -31,8 +35,16 @@ class RecordingSize:
         if self._seen and now_s - self._seen[-1][0] < EVERY_S:
             return
         self._seen.append((now_s, size_of(self.path)))
-        while now_s - self._seen[0][0] > OVER_S:
+        while self._is_enough_without_the_first(now_s):
             self._seen.popleft()
+
+    def _is_enough_without_the_first(self, now_s: float) -> bool:
+        if now_s - self._seen[0][0] > MOST_S:
+            return True
+        if len(self._seen) < 2:
+            return False
+        since_s, before = self._seen[1]
+        return now_s - since_s >= OVER_S and self._seen[-1][1] - before >= LEAST_GROWTH
 
     @property
     def bytes(self) -> int:
@@ -41,7 +53,7 @@ class RecordingSize:
 
     @property
     def bytes_per_s(self) -> float | None:
-        """How fast it grew over the last OVER_S; None before that is known."""
+        """How fast it grew of late; None before that is known."""
         if len(self._seen) < 2:
             return None
         (since_s, before), (until_s, after) = self._seen[0], self._seen[-1]

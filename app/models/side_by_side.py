@@ -166,11 +166,15 @@ def times(row: TwoFigures) -> str:
     return NOT_APPLICABLE if row.ratio is None else f"{row.ratio:.3f}"
 
 
-def side_name(summary: Summary, path: str, say: Translate = english) -> str:
-    """What a side is: who generated, the model, and the session's name, else that of its file."""
+def side_name(summary: Summary, path: str, say: Translate = english, part: str = "") -> str:
+    """What a side is: the session's name, else that of its file, then `part` of it, the model, and who generated.
+
+    What tells two sides apart comes first: where there is little room, the end is left out.
+    """
     serving = summary.serving
     by = say(OWN_ENGINE) if serving is None else name_of(f"{serving['kind']} {serving['version']}".strip())
-    return " · ".join(part for part in (by, name_of(summary.model), straight(summary.name or Path(path).name)) if part)
+    title = straight(summary.name or Path(path).name)
+    return " · ".join(one for one in (title, part, name_of(summary.model), by) if one)
 
 
 def parting_text(pair: Pair, say: Translate = english) -> str:

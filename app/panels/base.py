@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -23,6 +23,14 @@ from engine.session.store import Session
 
 if TYPE_CHECKING:
     from app.models.comparing import Comparing
+
+
+WayOut = Literal["", "run", "open"]
+"""What fills an empty panel: nothing that a button could do, a run of the prompt, or the opening of a file."""
+
+
+ROOM_FOR_ROWS: Final = 220
+"""Pixels of height in which a table has a few rows below its tools, and a list of facts most of them."""
 
 
 class EngineControl(Protocol):
@@ -125,6 +133,8 @@ class Panel(QWidget):
     name: ClassVar[str]
     of_range: ClassVar[bool] = True
     """Whether the panel follows the selected range of steps, so that the header names the range."""
+    wanted_height: ClassVar[int] = 0
+    """Height in pixels that the panel asks for when it comes up, where it wants more than its least one."""
     needs: ClassVar[tuple[Topic, ...]] = ("steps", "positions")
     """What a server must tell for the panel to have anything to show of its session."""
 
@@ -141,6 +151,11 @@ class Panel(QWidget):
     def empty_text(self) -> str:
         """A sentence for an empty panel: what will appear here, and how to make it appear."""
         raise NotImplementedError
+
+    @property
+    def way_out(self) -> WayOut:
+        """What an empty panel offers, so that it has something to show."""
+        return "run"
 
     def untold_text(self) -> str:
         """Why the panel has nothing to show of a server's session, in a sentence or two; "" where it may have some.

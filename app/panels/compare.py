@@ -10,6 +10,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.engine_sentences import in_window_language
 from app.core.selection import Selected
 from app.look.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP
 from app.look.units import straight
@@ -35,9 +36,11 @@ from app.panels.compare_words import (
 from app.widgets.bar_list import BarList
 from app.widgets.fault_label import FaultLabel
 from app.widgets.figure_table import FigureTable
+from app.widgets.flow_row import FlowRow
 from app.widgets.plain import plain
 from app.widgets.segments import Segments
 from app.widgets.sorted_table import SortedTable
+from app.widgets.tall_scroll_area import TallScrollArea
 from app.widgets.themed_label import ThemedLabel
 from engine.client.recordings import SUFFIX
 from engine.session.serving import Topic
@@ -56,6 +59,7 @@ class ComparePanel(Panel):
     """What is compared above; below it one of the pages: differences, charts, the explanation, pairs of requests."""
 
     name: ClassVar[str] = "compare"
+    wanted_height: ClassVar[int] = 260
     needs: ClassVar[tuple[Topic, ...]] = ()
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
@@ -75,6 +79,7 @@ class ComparePanel(Panel):
         self.differences = FigureTable(self.tr("Differences of both sides"))
         self.charts = CompareCharts(context.selection)
         self.bars, self.bars_beside = BarList(""), BarList("")
+        self._scrolled_beside = TallScrollArea(self.bars_beside)
         self.common = ThemedLabel(wrap=True)
         self.verdict = ThemedLabel(muted=False, wrap=True)
         self.pairs = SortedTable(self.tr("Requests with the same prompt"), words=PARTING_COLUMN)
@@ -87,6 +92,7 @@ class ComparePanel(Panel):
         self.pairs.clicked.connect(lambda index: self.select_pair(self.pairs.rows.row_at(index.row())))
         self.copy_markdown.clicked.connect(self._copy)
         self.comparing.changed.connect(self._show)
+        self.comparing.rested.connect(self._on_rested)
         self.restyle()
         self._show()
 
@@ -116,18 +122,21 @@ class ComparePanel(Panel):
             letter.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
             names.addWidget(letter)
             names.addWidget(label, 1)
-        chosen = QHBoxLayout()
-        chosen.setSpacing(GROUP_GAP)
-        chosen.addWidget(self.pages)
-        chosen.addWidget(self.headline, 1)
-        chosen.addWidget(self.copy_markdown)
+        self._chosen = FlowRow(spacing=GROUP_GAP)
+        self._chosen.add(self.pages)
+        self._chosen.add(self.charts.tools)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(GROUP_GAP)
+        self._row.addWidget(self._chosen)
+        self._row.addWidget(self.headline, 1)
+        self._row.addWidget(self.copy_markdown, 0, Qt.AlignmentFlag.AlignRight)
         beside = QWidget()
         row = QHBoxLayout(beside)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GROUP_GAP)
         row.addWidget(self.differences, 3)
-        row.addWidget(self.bars_beside, 2, Qt.AlignmentFlag.AlignTop)
-        for page in (beside, self.charts, self._page(self.bars), self._page(self.verdict, self.pairs)):
+        row.addWidget(self._scrolled_beside, 2, Qt.AlignmentFlag.AlignTop)
+        for page in (beside, self.charts, self._page(TallScrollArea(self.bars)), self._page(self.verdict, self.pairs)):
             self._stack.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
@@ -136,7 +145,7 @@ class ComparePanel(Panel):
         layout.addLayout(names)
         layout.addWidget(self.said)
         layout.addWidget(self.fault)
-        layout.addLayout(chosen)
+        layout.addLayout(self._row)
         layout.addWidget(self._stack, 1)
         layout.addWidget(self.common)
         layout.addWidget(self.rule)
@@ -269,15 +278,24 @@ class ComparePanel(Panel):
         elif comparing.is_behind or found.a_steps != comparing.a_steps:
             text = self.tr("There is more since: it is compared in a moment, or by Refresh.")
         self.said.setText(text)
+        self.said.setAlignment(Qt.AlignmentFlag.AlignCenter if found is None else Qt.AlignmentFlag.AlignLeft)
         self.said.setVisible(bool(text))
-        self.fault.show_fault(straight(comparing.fault))
+        self.fault.show_fault(straight(in_window_language(comparing.fault)))
         self.controls.show_state()
         page = self.pages.value
         self.common.setVisible(bool(self.common.text()) and page in ("differences", "requests") and found is not None)
-        self.bars_beside.setVisible(self.width() >= WIDE)
+        self._scrolled_beside.setVisible(self.width() >= WIDE)
+        of_charts = page == "charts"
+        self.charts.tools.setVisible(of_charts)
+        self.headline.setVisible(found is not None and not of_charts)
+        self._row.setStretchFactor(self._chosen, 1 if of_charts else 0)
         self.rule.setVisible(found is not None and page == "differences" and self.height() >= LOW)
 
     # --- what the user does -----------------------------------------------------------------------------------------
+
+    def _on_rested(self) -> None:
+        if self.isVisible():
+            self.comparing.follow()
 
     def select_pair(self, place: int) -> None:
         """Select the token of A at which a pair parts, or the last one where it parts nowhere or A ended there."""
@@ -311,4 +329,4 @@ class ComparePanel(Panel):
         self._show_state()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(320, 200)
+        return QSize(320, 180)

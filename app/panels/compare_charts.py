@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
 
 from app.core.selection import Selected, Selection
 from app.look.theme import GRID, ROW_GAP
@@ -57,19 +57,16 @@ class CompareCharts(QWidget):
             self.charts[name] = chart
         label = PlainLabel(self.tr("&Show"))
         label.setBuddy(self.quantity)
-        row = QHBoxLayout()
+        self.tools = QWidget()
+        """What is drawn, and over which axis; the panel places it beside its pages, where it costs no height."""
+        row = QHBoxLayout(self.tools)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(ROW_GAP)
-        row.addWidget(label)
-        row.addWidget(self.quantity)
-        row.addWidget(self.axis)
-        row.addStretch(1)
-        self._grid = QGridLayout()
+        for tool in (label, self.quantity, self.axis):
+            row.addWidget(tool)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(ROW_GAP)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(ROW_GAP)
-        layout.addLayout(row)
-        layout.addLayout(self._grid, 1)
         self.quantity.currentIndexChanged.connect(self._draw)
         self.axis.picked.connect(self._draw)
         self._arrange()
@@ -175,7 +172,7 @@ class CompareCharts(QWidget):
     def _arrange(self) -> None:
         """Place as many charts as there is room for: in two columns where it is wide."""
         columns = 2 if self.width() >= WIDE else 1
-        rows = max(1, (self.height() - 8 * GRID) // LEAST_HEIGHT)
+        rows = max(1, self.height() // LEAST_HEIGHT)
         names = [name for name in self.charts if name == "chosen" or name != self._chosen][: columns * rows]
         for name, chart in self.charts.items():
             chart.setVisible(name in names)

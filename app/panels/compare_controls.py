@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QCheckBox, QComboBox, QInputDialog, QPushButton, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QComboBox, QPushButton, QWidget
 
+from app.core.baselines import MOST_OF_A_NAME
 from app.look.units import straight
 from app.models.comparing import Choice, Comparing
 from app.panels.compare_words import choice_words
+from app.widgets.elided_combo import ElidedCombo
 from app.widgets.flow_row import FlowRow
+from app.widgets.line_question import ask_line
 from app.widgets.plain import PlainLabel, plain
 
 LETTERS = 26
@@ -24,7 +28,7 @@ class CompareControls(FlowRow):
         self._comparing = comparing
         self._offered: list[Choice] = []
         self.label = PlainLabel(self.tr("Compare &with"))
-        self.recordings = QComboBox()
+        self.recordings = ElidedCombo()
         self.recordings.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.recordings.setMinimumContentsLength(LETTERS)
         self.recordings.setPlaceholderText(self.tr("a recording or a baseline"))
@@ -67,8 +71,9 @@ class CompareControls(FlowRow):
         if offered != self._offered:
             self._offered = offered
             self.recordings.clear()
-            for choice in offered:
+            for place, choice in enumerate(offered):
                 self.recordings.addItem(choice_words(choice))
+                self.recordings.setItemData(place, plain(choice.path), Qt.ItemDataRole.ToolTipRole)
         at = next((place for place, one in enumerate(offered) if _same(one, comparing.choice)), -1)
         self.recordings.setCurrentIndex(at)
         self.recordings.setEnabled(bool(offered))
@@ -83,11 +88,11 @@ class CompareControls(FlowRow):
 
     def _on_pin(self) -> None:
         """Ask for the baseline's name, with the file's as the default."""
-        name, accepted = QInputDialog.getText(
-            self, self.tr("Pin as baseline"), self.tr("Name"), text=straight(Path(self._comparing.path).stem)
-        )
-        if accepted:
-            self._comparing.pin(name.strip())
+        text = straight(Path(self._comparing.path).stem)[:MOST_OF_A_NAME]
+        ask_line(
+            self.window(), "baseline-name-dialog", self.tr("Pin as baseline"), self.tr("Name"), text, MOST_OF_A_NAME,
+            self._comparing.pin,
+        )  # fmt: skip
 
     def _on_unpin(self) -> None:
         choice = self._comparing.choice

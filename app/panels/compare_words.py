@@ -84,7 +84,7 @@ def sides(compared: Compared) -> list[tuple[str, str]]:
         (compared.a, compared.a_path, compared.a_steps),
         (compared.b, compared.b_path, compared.b_steps),
     ):
-        name = f"{range_words(steps)} · {side_name(summary, path, say_side)}"
+        name = side_name(summary, path, say_side, range_words(steps))
         url = "" if summary.serving is None else summary.serving["url"]
         found.append((name, "\n".join(filter(None, [name, url, summary.device, path]))))
     return found
@@ -124,10 +124,20 @@ def difference_rows(figures: Sequence[Difference]) -> list[list[Cell]]:
                 *(Cell(text, muted=text == "—") for text in values),
                 Cell(change(one), muted=not one.significant),
                 Cell(relative(one.relative), muted=not one.significant, bold=one.significant),
-                Cell(interval(one), muted=True),
+                Cell(interval(one), muted=True, tip=why_no_interval(one)),
                 Cell(mark_of(one), tip=mark_tip(one)),
             ])  # fmt: skip
     return rows
+
+
+def why_no_interval(one: Difference) -> str:
+    """Why a figure has no interval; "" where it has one."""
+    translate = QCoreApplication.translate
+    if one.counted:
+        return translate("ComparePanel", "Counted, not measured: there is no chance in it.")
+    if one.low is None or one.high is None:
+        return translate("ComparePanel", "Both sides have too few of these to tell what is chance.")
+    return ""
 
 
 def mark_of(one: Difference) -> str:

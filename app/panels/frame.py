@@ -20,11 +20,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.core.engine_sentences import in_window_language
 from app.core.selection import Selected
 from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import count
-from app.panels.base import Panel, PanelContext
+from app.panels.base import Panel, PanelContext, WayOut
 from app.panels.panel_scroll import PanelScroll
 from app.panels.registry import PanelEntry
 from app.widgets.elided_label import ElidedLabel
@@ -38,7 +39,7 @@ from engine.session.store import Session
 
 LEAST_BODY: Final = QSize(180, 84)
 """Limit of a panel's minimum size in pixels, so that three rows or columns of docks fit a window of 900 × 600."""
-MOST_WANTED: Final = 220
+MOST_WANTED: Final = 260
 """Limit of the height in pixels that a panel asks for when it comes up."""
 
 
@@ -50,6 +51,7 @@ class PanelDock(QDockWidget):
     """
 
     wants_run = Signal()
+    wants_open = Signal()
     wants_picture = Signal(object)
     wants_csv = Signal(object)
     wants_export = Signal(object)
@@ -86,7 +88,8 @@ class PanelDock(QDockWidget):
         self.setTitleBarWidget(self.header)
         self._body = PanelBody()
         self._empty = EmptyPage()
-        self._empty.button.clicked.connect(self.wants_run)
+        self._empty.run_button.clicked.connect(self.wants_run)
+        self._empty.open_button.clicked.connect(self.wants_open)
         self._body.addWidget(self._empty)
         self.setWidget(self._body)
         self.visibilityChanged.connect(self._on_visibility)
@@ -120,7 +123,8 @@ class PanelDock(QDockWidget):
         """Pixels by which the dock is lower than its panel should be; 0 where that is enough, or not known yet."""
         if self._scroll is None or self._body.currentWidget() is not self._scroll:
             return 0
-        return max(0, min(self._scroll.minimumSizeHint().height(), MOST_WANTED) - self._body.height())
+        wanted = max(self._scroll.minimumSizeHint().height(), 0 if self.panel is None else self.panel.wanted_height)
+        return max(0, min(wanted, MOST_WANTED) - self._body.height())
 
     @property
     def needs_refresh(self) -> bool:
@@ -166,27 +170,39 @@ class PanelDock(QDockWidget):
 
     def build(self) -> Panel:
         """The panel; built now if needed, and given the session that it missed while hidden."""
-        if self.panel is None:
-            self.panel = self.entry.make(self._context)
-            self.panel.setAccessibleName(self.entry.title())
-            self.header.limit_to_range(self.panel.of_range)
-            self._scroll = PanelScroll(self.panel)
-            self._body.addWidget(self._scroll)
-            leave_focus_on_click(self)
-            self.panel.figures_changed.connect(self._show_figures)
-            self.panel.answered.connect(self.look_again)
-            self.panel.csv_asked.connect(lambda: self.wants_csv_file.emit(self))
+        panel = self.panel
+        if panel is None:
+            panel = self._make()
             with self._reading():
-                self.panel.show_session(self._session)
-                self.panel.select(self._context.selection.now)
+                panel.show_session(self._session)
+                panel.select(self._context.selection.now)
             self._show_what_there_is()
         elif self._session_due:
             self._session_due = False
             self._selection_due = True
             with self._reading():
-                self.panel.show_session(self._session)
+                panel.show_session(self._session)
         self._session_due = False
-        return self.panel
+        return panel
+
+    def build_ahead(self) -> None:
+        """Build the panel, if it is not there yet; it gets the session when it appears, as a hidden one does."""
+        if self.panel is None:
+            self._make()
+            self._session_due = self._session is not None
+            self._show_what_there_is()
+
+    def _make(self) -> Panel:
+        panel = self.panel = self.entry.make(self._context)
+        panel.setAccessibleName(self.entry.title())
+        self.header.limit_to_range(panel.of_range)
+        self._scroll = PanelScroll(panel)
+        self._body.addWidget(self._scroll)
+        leave_focus_on_click(self)
+        panel.figures_changed.connect(self._show_figures)
+        panel.answered.connect(self.look_again)
+        panel.csv_asked.connect(lambda: self.wants_csv_file.emit(self))
+        return panel
 
     def rebuild(self) -> None:
         """Build the panel again: the language has changed, and a panel takes its texts when it is built."""
@@ -221,7 +237,7 @@ class PanelDock(QDockWidget):
                 self._unreadable = ""
             yield
         except SessionFileError as error:
-            self._unreadable = str(error)
+            self._unreadable = in_window_language(str(error))
         finally:
             if outermost:
                 self._inside = False
@@ -237,7 +253,7 @@ class PanelDock(QDockWidget):
             return
         empty = bool(self._unreadable) or panel.is_empty or self._waits_for_its_turn
         if self._unreadable:
-            self._empty.say(self.tr("This cannot be shown: {}").format(self._unreadable), offers_run=False)
+            self._empty.say(self.tr("This cannot be shown: {}").format(self._unreadable))
         elif empty:
             self._show_why_empty(panel)
         self._body.setCurrentWidget(self._empty if empty or self._scroll is None else self._scroll)
@@ -264,19 +280,25 @@ class PanelDock(QDockWidget):
         """Say what goes on where the shown run has no step yet, else what will appear here."""
         activity = self._context.activity
         if activity is not None and activity.text and not self._has_steps:
-            self._empty.say(activity.text, offers_run=False, share=activity.share)
+            self._empty.say(activity.text, share=activity.share)
         elif self._session is not None and self._session.is_part and not self._has_steps and not panel.untold_text():
-            self._empty.say(self.tr("At this moment of the replay nothing of this had happened yet."), offers_run=False)
+            self._empty.say(self.tr("At this moment of the replay nothing of this had happened yet."))
         elif self._waits_for_its_turn and self._session is not None and not panel.untold_text():
             words = self.tr("Running: it appears here in a moment.")
-            self._empty.say(words if self._runs else self.tr("It appears here in a moment."), offers_run=False)
+            self._empty.say(words if self._runs else self.tr("It appears here in a moment."))
         else:
-            self._empty.say(self._why_empty(panel), offers_run=not self._is_served and not self._runs)
+            self._empty.say(self._why_empty(panel), self._way_out(panel))
 
     def _on_activity(self) -> None:
         shows_why = self._body.currentWidget() is self._empty
         if self.is_seen and self.panel is not None and (shows_why or self._waits_for_its_turn):
             self._show_what_there_is()
+
+    def _way_out(self, panel: Panel) -> WayOut:
+        """What the empty panel offers: no run while one goes on, nor where no run would show more."""
+        if panel.way_out == "run" and (self._is_served or self._runs):
+            return ""
+        return panel.way_out
 
     def _why_empty(self, panel: Panel) -> str:
         if not self._is_served or not panel.needs:
@@ -416,7 +438,8 @@ class PanelBody(QStackedWidget):
 
 
 class EmptyPage(QWidget):
-    """The page of an empty panel: a sentence that says what will appear here, and the button that makes it appear.
+    """The page of an empty panel: a sentence that says what will appear here, and the button that makes it appear,
+    where a button can.
 
     While the engine works towards it, the sentence says how far it is, and a bar shows it.
     """
@@ -427,26 +450,31 @@ class EmptyPage(QWidget):
         self.sentence.setWordWrap(True)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         keep_look(self.sentence, muted=True)
-        self.button = QPushButton()
-        self.button.hide()  # until something is said
+        self.run_button, self.open_button = QPushButton(), QPushButton()
+        for button in (self.run_button, self.open_button):
+            button.hide()  # until something is said
         self.bar = ShareBar()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING, PANEL_PADDING)
         layout.addStretch()
         layout.addWidget(self.sentence)
         layout.addSpacing(ROW_GAP)
-        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self.run_button, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self.open_button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(self.bar, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch()
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
-    def say(self, sentence: str, offers_run: bool, share: float | None = None) -> None:
-        """Show this sentence, the button if it makes sense, and how far the work is where that is known."""
+    def say(self, sentence: str, way_out: WayOut = "", share: float | None = None) -> None:
+        """Show this sentence, the button of the way out, and how far the work is where that is known."""
         self.sentence.setText(sentence)
-        self.button.setVisible(offers_run)
+        self.run_button.setVisible(way_out == "run")
+        self.open_button.setVisible(way_out == "open")
         self.bar.show_share(share)
 
     def retranslate(self) -> None:
-        self.button.setText(self.tr("Run the prompt"))
-        self.button.setToolTip(self.tr("Generate text from the prompt and record every step (Ctrl+Return)"))
+        self.run_button.setText(self.tr("Run the prompt"))
+        self.run_button.setToolTip(self.tr("Generate text from the prompt and record every step (Ctrl+Return)"))
+        self.open_button.setText(self.tr("Open a file…"))
+        self.open_button.setToolTip(self.tr("Open a recording, or a trace of PyTorch's profiler (Ctrl+O)"))

@@ -23,7 +23,7 @@ from app.look.units import (
 from app.models.delay_reading import DelayReading
 from app.models.finish_words import finish_words
 from app.models.slow_words import slow_sentence
-from app.panels.base import Panel, PanelContext
+from app.panels.base import ROOM_FOR_ROWS, Panel, PanelContext, WayOut
 from app.panels.inspector_facts import chance_words, compared_words, header_words, slow_rows, step_words, token_words
 from app.panels.inspector_late import LateLines
 from app.panels.inspector_row import ChoosingRow
@@ -42,7 +42,7 @@ from engine.session.store import RecordedRequest, Session
 
 COLUMN: Final = 230
 """Least width of a column of bars, in pixels."""
-BESIDE: Final = QSize(2 * COLUMN + 400, 280)
+BESIDE: Final = QSize(2 * COLUMN + 400, 440)
 """From this width on and below this height (pixels), the bars are beside the facts; below them they would be cut."""
 PATTERNS: Final = {
     "new": Qt.BrushStyle.SolidPattern,
@@ -59,6 +59,7 @@ class InspectorPanel(Panel):
     """The token that all panels show (`subject_of`): the selected one, or the newest one while none is selected."""
 
     name: ClassVar[str] = "inspector"
+    wanted_height: ClassVar[int] = ROOM_FOR_ROWS
     of_range: ClassVar[bool] = False
     needs: ClassVar[tuple[Topic, ...]] = ("tokens",)
 
@@ -161,6 +162,11 @@ class InspectorPanel(Panel):
         if subject is not None and self.session is not None and len(self.session.tokens):
             return self._why_no_token(subject)
         return self.tr("Run a prompt, then click a token anywhere to see here what it cost and why it was chosen.")
+
+    @property
+    def way_out(self) -> WayOut:
+        """Nothing where the session has tokens, and the selected place has none: another one is to be selected."""
+        return "" if self.session is not None and len(self.session.tokens) and self._subject() is not None else "run"
 
     @property
     def is_empty(self) -> bool:

@@ -14,7 +14,7 @@ from app.look.theme import GRID, PANEL_PADDING, ROW_GAP
 from app.look.units import DERIVED, MEASURED, count, percent, seconds
 from app.models.step_words import band_name
 from app.models.timeline import BAND_OF
-from app.panels.base import Panel, PanelContext
+from app.panels.base import ROOM_FOR_ROWS, Panel, PanelContext, WayOut
 from app.panels.kernels_words import kind_name, notes_of, short_name
 from app.widgets.segments import Segments
 from app.widgets.sorted_table import SortedTable
@@ -37,6 +37,7 @@ class KernelsPanel(Panel):
     """A row for each kernel, or each range of the host; a click on a head sorts, a double click goes to the longest."""
 
     name = "kernels"
+    wanted_height: ClassVar[int] = ROOM_FOR_ROWS
     needs: ClassVar[tuple[Topic, ...]] = ()
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
@@ -85,6 +86,10 @@ class KernelsPanel(Panel):
             "Open a trace of PyTorch's profiler (File > Open session, *.json or *.json.gz) and the time of each kernel "
             "and operation appears here."
         )
+
+    @property
+    def way_out(self) -> WayOut:
+        return "open"
 
     def untold_text(self) -> str:
         return self.empty_text() if self.session is not None and self.session.serving and self.is_empty else ""

@@ -15,7 +15,7 @@ from app.core.query_run import QueryRun
 from app.look.theme import GRID, PANEL_PADDING, ROW_GAP
 from app.look.units import count, cut, seconds
 from app.models.query_result import csv_value, target
-from app.panels.base import Panel, PanelContext
+from app.panels.base import ROOM_FOR_ROWS, Panel, PanelContext, WayOut
 from app.panels.query_answer import AnswerView
 from app.panels.query_words import answer_words, chosen_words
 from app.widgets.fault_label import FaultLabel
@@ -44,6 +44,7 @@ class QueryPanel(Panel):
     """An editor with the tables, the questions of FORMAT.md and the user's own beside it; and the answer."""
 
     name: ClassVar[str] = "query"
+    wanted_height: ClassVar[int] = ROOM_FOR_ROWS
     of_range: ClassVar[bool] = False
     needs: ClassVar[tuple[Topic, ...]] = ()
 
@@ -155,6 +156,11 @@ class QueryPanel(Panel):
         if self.session is None:
             return self.tr("Open a recording or run a prompt: here its file is asked in SQL.")
         return self.tr("This session is in memory only, and has no file that could be asked in SQL.")
+
+    @property
+    def way_out(self) -> WayOut:
+        """Nothing where the session has no file: that was decided when it was run."""
+        return "run" if self.session is None else ""
 
     @property
     def is_empty(self) -> bool:

@@ -180,6 +180,7 @@ class RedundancyPanel(StepPanel):
         self.map.names = self._names()
         shown = self._request_of_map()
         self.map.caption = "" if shown is None else self.tr("only request {}; figures of all").format(shown)
+        self.map.nothing = "" if shown is None else self.tr("No step has computed request {} so far.").format(shown)
         notes = switch_notes(self.session)
         self.map.notes = notes
         self.map.update()

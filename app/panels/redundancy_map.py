@@ -41,6 +41,8 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
         self.names: list[str] = []
         """Texts of the positions, where one request is shown."""
         self.caption = ""
+        self.nothing = ""
+        """What is said where the map has no cell yet."""
         """A text that names the request to which the map is limited; "" without a limit."""
         self.step: int | None = None
         self.describe: Callable[[int, int], str] | None = None
@@ -106,7 +108,11 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
         return np.ascontiguousarray(both.T[::-1]), columns, rows[::-1]
 
     def paint(self, painter: QPainter) -> None:
-        if self.map is not None and self.map.positions:
+        if self.map is not None and not self.map.positions:
+            painter.setPen(QColor(theme().muted))
+            middle = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(GRID, 0, -GRID, 0), middle, self.nothing)
+        elif self.map is not None:
             box = self.plot_box()
             draw_legend(
                 painter, legend_places(self.legend, self.width()), int(caption_height()) - 3,

@@ -16,7 +16,7 @@ from app.look.theme import PANEL_PADDING, ROW_GAP
 from app.look.units import MEASURED, count, seconds
 from app.models import counted
 from app.models.request_rows import COLUMNS, PERCENTILES, STATES, Foot, RequestRows, text_of
-from app.panels.base import Panel, PanelContext
+from app.panels.base import ROOM_FOR_ROWS, Panel, PanelContext
 from app.panels.requests_words import heads, untold_words
 from app.widgets.request_view import LEFT, RequestView
 from app.widgets.segments import Segments
@@ -39,6 +39,7 @@ class RequestsPanel(Panel):
     """A table that sorts, its percentiles, and a line that says of which requests they are."""
 
     name: ClassVar[str] = "requests"
+    wanted_height: ClassVar[int] = ROOM_FOR_ROWS
     needs: ClassVar[tuple[Topic, ...]] = ("tokens",)
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:

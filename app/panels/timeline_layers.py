@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
 
+from app.core.engine_sentences import in_window_language
 from app.core.selection import Selected
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
 from app.look.units import DERIVED, MEASURED, count, percent, seconds
@@ -138,7 +139,7 @@ def _why_not(scene: Scene) -> str:
         if not scene.model.layers.read(first, end):
             return translate("Timeline", "reading the layers…")
     except SessionFileError as error:
-        return str(error)
+        return in_window_language(str(error))
     return ""
 
 

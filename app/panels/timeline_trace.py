@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +35,9 @@ NAMED: Final = 28.0
 LEAST_ROW: Final = 13.0
 TALLEST_ROW: Final = 30.0
 MOST_NAME: Final = 300
+MOST_LABEL: Final = 40
+"""Characters of a thread's name beside its rows."""
+THREAD: Final = re.compile(r"thread (?P<number>\d+) \((?P<runs>.+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +64,32 @@ def placed_rows(trace: TraceLanes, lanes: Lanes) -> list[Placed]:
 
 def _host_rows(trace: TraceLanes, box: QRectF) -> Iterator[Placed]:
     """Threads and their depths from the top; the last row that has a place says how many have none."""
-    rows = [(thread.name, depth, row) for thread in trace.threads for depth, row in enumerate(thread.rows)]
+    names = short_threads([thread.name for thread in trace.threads])
+    rows = [
+        (name, depth, row)
+        for name, thread in zip(names, trace.threads, strict=True)
+        for depth, row in enumerate(thread.rows)
+    ]
     height = _row_height(box, len(rows))
     fit = max(int((box.height() + 0.5) // height), 1)
     for at, (name, depth, row) in enumerate(rows[:fit]):
-        label = one_line(name, 40) if depth == 0 else ""
+        label = name if depth == 0 else ""
         if at == fit - 1 and len(rows) > fit:
             label = QCoreApplication.translate("Timeline", "and {} more").format(len(rows) - fit)
         yield Placed(row, QRectF(box.left(), box.top() + at * height, box.width(), height - 1), label)
+
+
+def short_threads(names: list[str]) -> list[str]:
+    """Names of threads that fit beside their rows: a profiler writes `thread 41 (python)`.
+
+    What runs in a thread says more than its number, except where several threads run the same.
+    """
+    found = [THREAD.fullmatch(name) for name in names]
+    runs = Counter(one["runs"] for one in found if one is not None)
+    return [
+        one_line(name if one is None else one["runs"] if runs[one["runs"]] == 1 else one["number"], MOST_LABEL)
+        for name, one in zip(names, found, strict=True)
+    ]
 
 
 def _device_rows(trace: TraceLanes, box: QRectF) -> Iterator[Placed]:

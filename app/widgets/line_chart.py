@@ -140,7 +140,7 @@ class LineChart(HoverWidget[float]):
             painter.setPen(QColor(colours.line))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
             painter.setPen(QColor(colours.muted))
-            area = QRectF(0, y - height / 2, GUTTER - 2 * GRID, height)
+            area = QRectF(0, max(y - height / 2, box.top() - GRID), GUTTER - 2 * GRID, height)  # below the title
             painter.drawText(
                 area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, short_number(self._number(value))
             )

@@ -11,6 +11,7 @@ from app.core.local_models import LocalModel
 from app.core.preferences import Preferences
 from app.look.icons import icon
 from app.look.theme import GRID
+from app.widgets.elided_combo import ElidedCombo
 from app.widgets.plain import plain
 from engine.model.hub import model_name
 
@@ -28,7 +29,7 @@ class ModelPicker(QWidget):
         self._preferences = preferences
         self._cached: list[LocalModel] | None = None
         self._model = DEMO
-        self._box = QComboBox()
+        self._box = ElidedCombo()
         self._box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._box.setMinimumContentsLength(12)
         self._box.activated.connect(self._on_activated)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QLineEdit, QPlainTextEdit, QWidget
 
+from app.core.engine_sentences import in_window_language
 from app.look.theme import GRID
 from app.widgets.setting_rows import SettingRows
 from engine.core.settings import MOST_OF_A_STOP, MOST_STOPS, RunSpec, SwitchChange, merged
@@ -95,7 +96,7 @@ class NextRunSettings(SettingRows):
         try:
             self.changes  # noqa: B018 - raises for what is no change
         except InputError as error:
-            self.show_fault("switch_at", str(error))
+            self.show_fault("switch_at", in_window_language(str(error)))
         else:
             self.show_fault("switch_at", "")
         self.changed.emit()

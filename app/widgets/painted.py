@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import ClassVar
 
 from PySide6.QtCore import QRect, QRectF, Qt
@@ -43,8 +44,28 @@ def draw_whole(painter: QPainter, area: QRectF | QRect, side: Qt.AlignmentFlag, 
     painter.drawText(area, side | Qt.TextFlag.TextDontClip, text)
 
 
+def is_ideographic(text: str) -> bool:
+    """Whether a text has only characters that fill a square, as Chinese has."""
+    return bool(text) and all(unicodedata.east_asian_width(one) in "WF" for one in text)
+
+
+def _draw_column(painter: QPainter, area: QRectF, text: str) -> None:
+    """Write a text as a column of upright characters; it is as long as the text in a line."""
+    pitch = painter.fontMetrics().horizontalAdvance(text) / len(text)
+    top = area.center().y() - pitch * len(text) / 2
+    for place, one in enumerate(text):
+        square = QRectF(area.left(), top + place * pitch, area.width(), pitch)
+        draw_whole(painter, square, Qt.AlignmentFlag.AlignCenter, one)
+
+
 def draw_turned(painter: QPainter, area: QRectF, text: str) -> None:
-    """Write a text from the bottom up, in the middle of an area."""
+    """Write a text from the bottom up, in the middle of an area; Chinese stands upright, from the top down.
+
+    A turned ideograph of a small font is a blot, and Chinese columns are read like that anyway.
+    """
+    if is_ideographic(text):
+        _draw_column(painter, area, text)
+        return
     painter.save()
     painter.translate(area.center())
     painter.rotate(-90)

@@ -8,12 +8,14 @@ from PySide6.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QTableView, QWidget
 
+from app.core.engine_sentences import in_window_language
 from app.look.theme import GRID, theme, ui_font
 from app.look.units import NOT_APPLICABLE, count, cut, memory, name_of, seconds
 from app.models.recording_list import COLUMNS, Listed, RecordingList
 from app.models.recording_words import date_and_time
 from app.widgets.plain import plain
 from app.widgets.row_table import choose_whole_rows
+from app.widgets.sorted_table import with_arrow
 from app.widgets.themed_table import selection_rules, table_rules
 from app.widgets.whole_figures import WholeFigures
 from engine.session.edits import MOST_OF_NAME
@@ -106,7 +108,8 @@ class RecordingRows(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == ROLE.DisplayRole:
-            return self.heads()[section]
+            sorted_by = COLUMNS[section] == self.recordings.column
+            return with_arrow(self.heads()[section], self._order if sorted_by else None)
         if role == ROLE.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if COLUMNS[section] in FIGURES else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
@@ -123,6 +126,12 @@ class RecordingRows(QAbstractTableModel):
         if 0 <= column < len(COLUMNS):
             self.recordings.sort(COLUMNS[column], order == Qt.SortOrder.DescendingOrder)
             self.follow()
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(COLUMNS) - 1)
+
+    @property
+    def _order(self) -> Qt.SortOrder:
+        order = Qt.SortOrder
+        return order.DescendingOrder if self.recordings.descending else order.AscendingOrder
 
     def _text(self, listed: Listed, column: str) -> str:
         known = listed.known
@@ -143,7 +152,7 @@ class RecordingRows(QAbstractTableModel):
     def _tip(self, listed: Listed, column: str) -> str:
         known = listed.known
         if known.fault:
-            return known.fault
+            return in_window_language(known.fault)
         if column == "name":
             notes = cut(known.notes, MOST_OF_NOTES)
             return "\n\n".join(part for part in (known.name or listed.title, notes, listed.path) if part)
@@ -183,6 +192,7 @@ class RecordingsTable(QTableView):
         head.setMaximumSectionSize(400 * GRID)
         head.setSortIndicator(COLUMNS.index(rows.recordings.column), Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
+        head.setSortIndicatorShown(False)  # the head's text has the arrow
         self.doubleClicked.connect(lambda index: self.opened.emit(self.rows.at(index.row()).path))
         self.restyle()
 
@@ -216,7 +226,10 @@ class RecordingsTable(QTableView):
         rows = range(min(self.rows.rowCount(), MEASURED_ROWS))
         used = 0
         for column in range(1, len(COLUMNS)):
-            texts = [heads[column] + "   ", *(str(self.rows.data(self.rows.index(row, column))) for row in rows)]
+            texts = [
+                with_arrow(heads[column], Qt.SortOrder.DescendingOrder),
+                *(str(self.rows.data(self.rows.index(row, column))) for row in rows),
+            ]
             width = min(max(map(metrics.horizontalAdvance, texts)) + 4 * GRID, WIDEST)
             self.setColumnWidth(column, width)
             used += width

@@ -7,13 +7,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QWidget
 
 from app.look.theme import GRID, ui_font
 from app.look.units import NOT_APPLICABLE
 from app.models.request_rows import COLUMNS, PROMPT, STATE, RequestRows
-from app.widgets.sorted_table import SortedTable
+from app.widgets.sorted_table import SortedTable, with_arrow
 from app.widgets.themed_table import Cell
 
 LEAST_PROMPT: Final = 36 * GRID
@@ -28,7 +29,7 @@ class RequestView(SortedTable):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         self._shown: RequestRows | None = None
         self._heads: list[tuple[str, str]] = []
-        super().__init__(name, PROMPT, parent, arrows=True, left=LEFT, picks_first=False)
+        super().__init__(name, PROMPT, parent, left=LEFT, picks_first=False)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
 
     def show_requests(self, heads: list[tuple[str, str]], shown: RequestRows, chosen: NDArray[np.int64] | None) -> None:
@@ -59,7 +60,7 @@ class RequestView(SortedTable):
         for column, name in enumerate(COLUMNS):
             if column == PROMPT or self.isColumnHidden(column):
                 continue
-            texts = (f"{self._heads[column][0]} ↓", *shown.widest(name))
+            texts = (with_arrow(self._heads[column][0], Qt.SortOrder.DescendingOrder), *shown.widest(name))
             width = max(metrics.horizontalAdvance(text) for text in texts) + 4 * GRID
             self.setColumnWidth(column, width)
             taken += width

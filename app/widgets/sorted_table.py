@@ -31,10 +31,19 @@ LEAST_WIDTH: Final = 10 * GRID
 """Pixels of the narrowest column."""
 
 
+def with_arrow(head: str, order: Qt.SortOrder | None) -> str:
+    """The head of a column; where it is the sorted one, with an arrow that says in which order.
+
+    The arrow is part of the text: one that Qt draws covers the end of a name that is aligned to the right, and points
+    up in some styles where the largest comes first.
+    """
+    return head if order is None else f"{head} {'↑' if order == ORDER.AscendingOrder else '↓'}"
+
+
 class SortedRows(QAbstractTableModel):
     """Rows in the order of a column; unknown values (NaN) come last in both orders."""
 
-    def __init__(self, left: frozenset[int], arrows: bool = False) -> None:
+    def __init__(self, left: frozenset[int]) -> None:
         super().__init__()
         self._left = left
         self._heads: list[tuple[str, str]] = []
@@ -42,7 +51,6 @@ class SortedRows(QAbstractTableModel):
         self._cells: Callable[[int], Sequence[Cell]] = lambda row: ()
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
         self._sorted = (0, ORDER.AscendingOrder)
-        self._arrows = arrows
         self._made: tuple[int, Sequence[Cell]] = (-1, ())
         """The row whose cells were made last: Qt asks for them one by one."""
 
@@ -133,8 +141,7 @@ class SortedRows(QAbstractTableModel):
             return
         self._sorted = (column, order)
         self._reorder(self._ordered(self._keys, np.sort(self._order)))
-        if self._arrows:
-            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._heads) - 1)
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._heads) - 1)
 
     def _ordered(self, keys: list[NDArray[np.float64]], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows, which ascend, in the order of the sorted column; equal ones stay in the order of their numbers."""
@@ -155,10 +162,7 @@ class SortedRows(QAbstractTableModel):
         self.layoutChanged.emit()
 
     def _head(self, column: int) -> str:
-        name = self._heads[column][0]
-        if not self._arrows or column != self._sorted[0]:
-            return name
-        return f"{name} {'↑' if self._sorted[1] == ORDER.AscendingOrder else '↓'}"
+        return with_arrow(self._heads[column][0], self._sorted[1] if column == self._sorted[0] else None)
 
     def _cell(self, index: Index) -> Cell:
         row = self.row_at(index.row())
@@ -176,8 +180,7 @@ class SortedTable(QTableView):
     others leave; its long texts are elided. The columns in `left` are aligned to the left, too.
 
     `chosen_row` carries the number of the row that the user went to, `activated_row` that of the one that was
-    double-clicked, or on which Enter was pressed. With `arrows` the head of the sorted column says so. Unless
-    `picks_first`, no row is selected at first.
+    double-clicked, or on which Enter was pressed. Unless `picks_first`, no row is selected at first.
     """
 
     chosen_row = Signal(int)
@@ -188,7 +191,6 @@ class SortedTable(QTableView):
         name: str,
         words: int,
         parent: QWidget | None = None,
-        arrows: bool = False,
         left: frozenset[int] = frozenset(),
         picks_first: bool = True,
     ) -> None:
@@ -196,7 +198,7 @@ class SortedTable(QTableView):
         self.setItemDelegate(WholeFigures(self))
         self.setAccessibleName(name)
         self._words, self._picks_first = words, picks_first
-        self.rows = SortedRows(left | {words}, arrows)
+        self.rows = SortedRows(left | {words})
         self.rows.setParent(self)
         self.setModel(self.rows)
         choose_whole_rows(self)
@@ -208,7 +210,7 @@ class SortedTable(QTableView):
         head.setMinimumSectionSize(LEAST_WIDTH)
         head.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
-        head.setSortIndicatorShown(False)  # its arrow would cover the end of a name that is aligned to the right
+        head.setSortIndicatorShown(False)  # the head's text has the arrow
         self.doubleClicked.connect(self._on_activated)
         self._marking = False
         """Whether a row is selected by the program, not by the user."""

@@ -22,6 +22,7 @@ from app.widgets.axis_chart import ZOOM_IN, AxisChart
 from app.widgets.focus import frame_focus
 from app.widgets.line_chart import GUTTER
 from app.widgets.log_button import LogButton
+from app.widgets.painted import caption_height
 from app.widgets.whole_parts import SEPARATOR, first_parts
 
 MARGIN: Final = 1.06
@@ -178,18 +179,27 @@ class StackChart(AxisChart[int]):
         return np.asarray(of_bar * self.scale.shares(totals)[:, None], np.float64)
 
     def _draw_lines(self, painter: QPainter, box: QRectF) -> None:
-        colours, height = theme(), painter.fontMetrics().height()
-        free = self.log_button.geometry().bottom() + height / 2  # a label stands beside its line, or as near as it can
-        for value, label in sorted(self.lines, reverse=True):
-            y = round(box.bottom() - self.scale.share(value) * box.height())
-            if value > self.scale.top:
-                continue
+        colours = theme()
+        for label, y, middle in self.line_labels(box):
             painter.setPen(QPen(QColor(colours.text), 1, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
-            middle = max(free, y)
-            free = middle + height
             painter.setPen(QColor(colours.muted))
             painter.drawText(QPointF(box.right() + GRID, middle + painter.fontMetrics().ascent() / 2), label)
+
+    def line_labels(self, box: QRectF) -> list[tuple[str, float, float]]:
+        """(label, y of its line, y of its middle) from above: beside its line, or as near to it as there is room."""
+        height = caption_height()
+        shown = [(value, label) for value, label in sorted(self.lines) if value <= self.scale.top]
+        ys = [round(box.bottom() - self.scale.share(value) * box.height()) for value, _ in shown]
+        middles: list[float] = []
+        for y in ys:  # above the numbers of the steps, and above the label below
+            middles.append(min(y, middles[-1] - height if middles else box.bottom() - height / 4))
+        found: list[tuple[str, float, float]] = []
+        free = self.log_button.geometry().bottom() + height / 2
+        for (_, label), y, near in reversed(list(zip(shown, ys, middles, strict=True))):
+            found.append((label, y, max(free, near)))
+            free = found[-1][2] + height
+        return found
 
     def _draw_marker(self, painter: QPainter, box: QRectF, step: int, style: Qt.PenStyle) -> None:
         if not self.view.lo <= step <= self.view.hi:

@@ -19,6 +19,8 @@ class TallScrollArea(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.setWidget(widget)
+        for part in (self.viewport(), widget):
+            part.setAutoFillBackground(False)  # the panel's colour is around and behind it
 
     def sizeHint(self) -> QSize:
         hint = self._content.sizeHint()

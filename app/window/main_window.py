@@ -123,7 +123,7 @@ class MainWindow(WindowParts):
                 self.selection, feed, self.jobs, activity, self.edits, self.marks, self.finding.found, preferences,
                 self.comparing.comparing,
             ),
-            self.exports, self.control.run_prompt,
+            self.exports, self.control.run_prompt, self.documents.ask_open,
         )  # fmt: skip
         self.room = RoomNote(feed, self.control, self.run_panel, self)
         self.activity = ActivityControl(feed, self.control, self.run_panel, self.status, activity, parent=self)

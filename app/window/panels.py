@@ -39,8 +39,9 @@ class Panels(QObject):
     """They are back: `seen` was not emitted for each of them."""
 
     def __init__(
-        self, window: QMainWindow, side: QDockWidget, context: PanelContext, exports: Exports, run: Callable[[], None]
-    ) -> None:
+        self, window: QMainWindow, side: QDockWidget, context: PanelContext, exports: Exports, run: Callable[[], None],
+        open_file: Callable[[], None],
+    ) -> None:  # fmt: skip
         super().__init__(window)
         self._window = window
         self._side = side
@@ -56,6 +57,7 @@ class Panels(QObject):
             dock.seen.connect(self._on_seen)
             dock.came_up.connect(partial(self._on_came_up, dock))
             dock.wants_run.connect(run)
+            dock.wants_open.connect(open_file)
             dock.wants_picture.connect(exports.copy_picture)
             dock.wants_csv.connect(exports.copy_csv)
             dock.wants_csv_file.connect(exports.ask_csv)

@@ -1,4 +1,4 @@
-"""Builds the panels before the first run: the time that it takes is not taken from a run that is drawn."""
+"""Builds the panels before they are wanted: the time that it takes is not taken from a run, nor from a click."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from app.window.shown_session import ShownSession
 
 QUIET_MS: Final = 300
 """How long nothing must have happened to the model before the first panel is built."""
+OPENED_MS: Final = 1500
+"""How long after a recording was opened the first one is built: the panels in sight are drawn first."""
 PAUSE_MS: Final = 20
 """Pause after each panel, in which the window answers."""
 
 
 class PanelsAhead(QObject):
-    """While the model is loaded and no session is shown, builds the other panels one by one.
+    """While no run goes on, builds the panels one by one that are not in sight.
 
-    A panel is built when it is first drawn, which takes it up to 60 ms; in a run, all drawing keeps to a small share of
-    the time, so that the panels of a first run would appear one by one within seconds.
+    A panel is built when it is first drawn, which takes it up to 100 ms, most of it to load its code; in a run, all
+    drawing keeps to a small share of the time, so that the panels of a first run would appear one by one within
+    seconds. What a panel shows of a session is not read ahead.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class PanelsAhead(QObject):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._build_one)
         control.state_changed.connect(self._on_state)
+        shown.opened.connect(self._on_opened)
 
     @property
     def active(self) -> bool:
@@ -50,10 +54,15 @@ class PanelsAhead(QObject):
             self._timer.stop()
 
     @Slot()
+    def _on_opened(self) -> None:
+        if not self._control.active:
+            self._timer.start(OPENED_MS)
+
+    @Slot()
     def _build_one(self) -> None:
         dock = next((dock for dock in self._docks.values() if dock.panel is None), None)
-        if dock is None or self._control.asked or self._shown.session is not None:
+        if dock is None or self._control.asked:
             self._timer.stop()
         else:
-            dock.build()
+            dock.build_ahead()
             self._timer.start(PAUSE_MS)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.core.engine_sentences import in_window_language
 from app.core.preferences import Language
 from app.core.recent_recordings import RecentRecording
 from app.core.translation import resolve
@@ -100,7 +101,9 @@ class StartPage(QScrollArea):
         self._recent = list(recordings[:RECENT_SHOWN])
         for tile, one in zip(self.recent, self._recent, strict=False):
             tile.setEnabled(not one.fault)
-            tile.say(title_of(one), one.fault or (facts_of(one) if read else ""), when_of(one), one.path)
+            tile.say(
+                title_of(one), in_window_language(one.fault) or (facts_of(one) if read else ""), when_of(one), one.path
+            )
         for number, tile in enumerate(self.recent):
             tile.setVisible(number < len(self._recent))
         self._nothing.setVisible(not self._recent)

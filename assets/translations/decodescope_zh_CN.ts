@@ -407,7 +407,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>No attention of layer {layer}, {head} was recorded; tick “Record attention of the selected head” and run the prompt again.</source>
-        <translation>没有记录第 {layer} 层、{head}的注意力；请勾选“记录所选头的注意力”，然后重新运行提示。</translation>
+        <translation>没有记录此处的注意力（第 {layer} 层，{head}）；请勾选“记录所选头的注意力”，然后重新运行提示。</translation>
     </message>
     <message>
         <source>No attention of layer {layer}, {head} is recorded yet; once it is chosen above, rows appear with the engine&apos;s next steps.</source>
@@ -1418,6 +1418,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>◆：显著差异。▲ 变差，▼ 变好。</translation>
     </message>
     <message>
+        <source>Counted, not measured: there is no chance in it.</source>
+        <translation>计数得出，不是测量所得：没有偶然性。</translation>
+    </message>
+    <message>
+        <source>Both sides have too few of these to tell what is chance.</source>
+        <translation>两侧的此类数据太少，无法分辨偶然差异。</translation>
+    </message>
+    <message>
         <source>B is worse, beyond chance</source>
         <translation>B 更差，超出偶然</translation>
     </message>
@@ -1982,6 +1990,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Generate text from the prompt and record every step (Ctrl+Return)</source>
         <translation>由提示词生成文本并记录每一步（Ctrl+Return）</translation>
+    </message>
+    <message>
+        <source>Open a file…</source>
+        <translation>打开文件…</translation>
+    </message>
+    <message>
+        <source>Open a recording, or a trace of PyTorch&apos;s profiler (Ctrl+O)</source>
+        <translation>打开记录，或 PyTorch profiler 的 trace（Ctrl+O）</translation>
     </message>
 </context>
 <context>
@@ -5177,7 +5193,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Tables</source>
-        <translation>表</translation>
+        <translation>表结构</translation>
     </message>
     <message>
         <source>Show the tables with their columns and units; a click inserts a name</source>
@@ -5653,6 +5669,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>仅请求 {}；数字为全部请求</translation>
     </message>
     <message>
+        <source>No step has computed request {} so far.</source>
+        <translation>到目前为止，还没有哪一步计算过请求 {}。</translation>
+    </message>
+    <message>
         <source>positions computed so far · against theory</source>
         <translation>累计计算的位置数 · 与理论对比</translation>
     </message>
@@ -5902,7 +5922,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>all with {}</source>
-        <translation>均为{}</translation>
+        <translation>均为 {}</translation>
     </message>
     <message>
         <source>sampling as set below</source>

@@ -88,7 +88,7 @@ class SlotTotals(NewSteps):
         key = step * width + slot
         # Takes memory for each row, not for each slot number, which may be large.
         useful, computed = (
-            np.bincount(np.unique(chosen) // width, minlength=steps) for chosen in (key[request >= 0], key)
+            np.bincount(_distinct(chosen) // width, minlength=steps) for chosen in (key[request >= 0], key)
         )
         lanes = np.zeros(steps, np.int64)
         np.maximum.at(lanes, step, slot + 1)
@@ -120,6 +120,14 @@ class SlotTotals(NewSteps):
             positions_padding=total_of(self.session, "positions_padding", rows),
             waiting_peak=int(table["waiting"][rows].max(initial=0)),
         )
+
+
+def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The different values, ascending. The rows of work nearly ascend: sorting them takes a fraction of the time of
+    NumPy's own `unique`, which puts them into a hash table.
+    """
+    ordered = np.sort(values, kind="stable")
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
 def slot_figures(session: Session, steps: tuple[int, int] | None = None) -> SlotFigures:

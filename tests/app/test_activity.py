@@ -116,7 +116,7 @@ def test_the_panels_offer_no_run_while_one_goes_on(window: MainWindow) -> None:
     session.apply([schema.RequestArrived(0, "x", [1], ["x"], "{}", 0)])
     assert empty_text(window).startswith("Running, the first step is not finished · ")
     dock = next(one for one in window.docks.values() if one.is_seen)
-    assert not dock._empty.button.isVisible()
+    assert not dock._empty.run_button.isVisible()
 
 
 def test_the_timer_rests_where_a_run_shows_itself(window: MainWindow) -> None:

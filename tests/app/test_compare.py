@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QInputDialog
+from PySide6.QtGui import QDropEvent, QFontMetrics, QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from app.dialogs.palette import CommandPalette
@@ -188,8 +188,15 @@ def test_a_range_is_pinned_and_another_one_compared_with_it(
     path = str(a_recording(tmp_path / "one.dscope", 60))
     panel = opened(qtbot, window, path)
     window.selection.change(steps=(0, 29))
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_args, **_named: ("first half", True))
     panel.controls.pin.click()
+    dialog = window.findChild(QInputDialog, "baseline-name-dialog")
+    assert dialog is not None
+    title = QFontMetrics(dialog.font()).horizontalAdvance(f"{dialog.windowTitle()} — DecodeScope")
+    assert dialog.sizeHint().width() > title + 100  # beside it the frame has its buttons
+    dialog.textValueSelected.emit("  ")
+    assert panel.comparing.pinned == []
+    dialog.textValueSelected.emit("first half")
+    dialog.reject()
     pinned = panel.comparing.pinned
     assert [(one.name, one.path, one.steps) for one in pinned] == [("first half", path, (0, 29))]
     assert panel.controls.recordings.itemText(0).startswith("★ first half · steps 0–29")
@@ -279,3 +286,54 @@ def test_theme_and_language_change_while_it_is_shown(qtbot: QtBot, window: MainW
         assert again.differences.rowCount() > 0
     finally:
         window.choices.choose("language", "en")
+
+
+def test_a_range_chosen_during_a_rest_is_compared_after_it_without_any_news(
+    qtbot: QtBot, window: MainWindow, a: str, b: str
+) -> None:
+    """A recording, or a run that is over, has no news: "it is compared in a moment" stood there for ever."""
+    panel = compared(qtbot, window, a, b)
+    comparing = panel.comparing
+    now = [comparing._rest_until - 0.05]
+    comparing._clock = lambda: now[0]
+    window.selection.change(steps=(1, 3))
+    assert not comparing.doing
+    assert panel.said.text() == "There is more since: it is compared in a moment, or by Refresh."
+    now[0] += 1.0
+    qtbot.waitUntil(lambda: comparing.compared is not None and comparing.compared.a_steps == (1, 3))
+    assert not comparing.doing
+
+
+def test_every_part_of_the_explanation_can_be_reached_in_a_low_panel(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    one = str(write(events(1.0, 1), tmp_path / "fast.dscope"))
+    other = str(write(events(1.5, 2), tmp_path / "slow.dscope"))
+    panel = compared(qtbot, window, one, other)
+    panel.show_page("explained")
+    panel.resize(700, 180)
+    area = panel.bars.parentWidget().parentWidget()
+    assert isinstance(area, QScrollArea)
+    assert panel.bars.height() == panel.bars.sizeHint().height()
+    assert area.height() <= 180
+
+
+def test_the_tools_of_the_charts_are_in_the_row_of_the_pages(qtbot: QtBot, window: MainWindow, a: str, b: str) -> None:
+    panel = compared(qtbot, window, a, b)
+    assert not panel.charts.tools.isVisibleTo(panel)
+    panel.show_page("charts")
+    assert panel.charts.tools.isVisibleTo(panel)
+    assert not panel.headline.isVisibleTo(panel)
+    panel.show_page("differences")
+    assert panel.headline.isVisibleTo(panel)
+
+
+def test_a_figure_without_an_interval_says_why(qtbot: QtBot, window: MainWindow, a: str, b: str) -> None:
+    panel = compared(qtbot, window, a, b)
+    table = panel.differences
+    without = [row for row in range(table.rowCount()) if table.cell(row, 5) == "—"]
+    assert without
+    for row in without:
+        item = table.item(row, 5)
+        assert item is not None
+        assert "few" in item.toolTip() or "Counted" in item.toolTip()

@@ -156,14 +156,14 @@ def test_a_panel_that_waits_for_its_turn_in_a_run_says_so_and_offers_none(
     qtbot.waitUntil(lambda: dock.is_seen)
     dock.show_session(Session())
     dock.refresh()
-    assert not dock._empty.button.isHidden()
+    assert not dock._empty.run_button.isHidden()
     if told_first == "run":
         activity.show("", runs=True)
         dock.show_session(session)
     else:
         dock.show_session(session)
         activity.show("", runs=True)
-    assert (dock._empty.sentence.text(), dock._empty.button.isHidden()) == (
+    assert (dock._empty.sentence.text(), dock._empty.run_button.isHidden()) == (
         "Running: it appears here in a moment.",
         True,
     )
@@ -172,3 +172,37 @@ def test_a_panel_that_waits_for_its_turn_in_a_run_says_so_and_offers_none(
     assert not dock._empty.isVisibleTo(dock)
     activity.show("", runs=False)
     assert not dock._empty.isVisibleTo(dock)
+
+
+@pytest.mark.parametrize(
+    ("name", "position", "offered"), [("kernels", None, "open"), ("inspector", 0, ""), ("inspector", None, "")]
+)
+def test_an_empty_panel_offers_what_would_fill_it(
+    qtbot: QtBot, window: QMainWindow, name: str, position: int | None, offered: str
+) -> None:
+    """No run fills the panel of imported traces, nor gives a prompt's position an answer."""
+    selection = Selection(window)
+    dock = PanelDock(entry(name), PanelContext(selection, RecordingControl()), window)
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+    window.show()
+    qtbot.waitUntil(lambda: dock.is_seen)
+    dock.show_session(synthetic_session(4))
+    selection.change(request=0, position=position)
+    dock.refresh()
+    page = dock._empty
+    assert page.open_button.isVisibleTo(page) == (offered == "open")
+    assert not page.run_button.isVisibleTo(page)
+    if offered == "open":
+        with qtbot.waitSignal(dock.wants_open):
+            page.open_button.click()
+
+
+def test_a_panel_of_rows_asks_for_more_height_than_it_can_do_with(qtbot: QtBot, window: QMainWindow) -> None:
+    dock = PanelDock(entry("requests"), PanelContext(Selection(window), RecordingControl()), window)
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+    window.show()
+    qtbot.waitUntil(lambda: dock.is_seen)
+    dock.show_session(synthetic_session(4))
+    dock.refresh()
+    window.resize(600, dock.minimumSizeHint().height() + 100)
+    assert dock.missing_height() > 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
@@ -137,24 +139,46 @@ def test_size_and_rate_are_shown_while_a_run_is_recorded_and_not_after_it(qtbot:
     assert window.status.recording.text() == ""
 
 
-def test_the_rate_is_that_of_the_last_seconds(tmp_path: Path) -> None:
+def grow(path: Path, size_bytes: int) -> None:
+    """A file of this size that takes no room."""
+    path.touch()
+    os.truncate(path, size_bytes)
+
+
+def test_the_rate_is_that_of_the_last_seconds_in_which_enough_was_written(tmp_path: Path) -> None:
     clock, path = Clock(), tmp_path / "a.dscope"
     size = RecordingSize(path, clock)
     size.look()
     assert (size.bytes, size.bytes_per_s) == (0, None)
-    for second in range(1, 31):
+    for second in range(1, 61):
         clock.s = float(second)
-        path.write_bytes(bytes(1000 * min(second, 15)))
-        (tmp_path / "a.dscope-wal").write_bytes(bytes(500))
+        grow(path, 10**6 * second if second <= 30 else 4 * 10**6 * second - 90 * 10**6)
+        grow(tmp_path / "a.dscope-wal", 500)
         size.look()
-        if second == 15:
-            assert size.bytes == 15_500
-            assert size.bytes_per_s == 1000.0
-    assert size.bytes_per_s == 0.0
+        if second == 30:
+            assert size.bytes == 30_000_500
+            assert size.bytes_per_s == pytest.approx(1e6, rel=1e-3)
+    assert size.bytes_per_s == pytest.approx(4e6)
     clock.s += 0.5
-    path.write_bytes(bytes(99_000))
+    grow(path, 10**9)
     size.look()
-    assert size.bytes == 15_500  # looked at once a second
+    assert size.bytes == 150_000_500  # looked at once a second
+
+
+def test_the_rate_of_a_slow_run_is_not_0_while_sqlite_writes_over_its_log(tmp_path: Path) -> None:
+    clock, path = Clock(), tmp_path / "a.dscope"
+    size = RecordingSize(path, clock)
+    log, rate_bytes = tmp_path / "a.dscope-wal", 100_000
+    for second in range(181):
+        clock.s = float(second)
+        written = rate_bytes * second
+        grow(log, min(written, 4_000_000))
+        grow(path, written // 4_000_000 * 4_000_000)  # what the log held, each time that it is full
+        size.look()
+        if second > 40:
+            assert size.bytes_per_s is not None
+            assert rate_bytes / 2 < size.bytes_per_s < 2 * rate_bytes
+    assert size.bytes_per_s == pytest.approx(rate_bytes, rel=0.25)
 
 
 def test_how_size_and_rate_are_written(qtbot: QtBot, window: MainWindow) -> None:

@@ -9,18 +9,21 @@ from types import TracebackType
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter
 from PySide6.QtWidgets import QToolTip, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.look.theme import theme
+from app.look.painting import painting
+from app.look.theme import GRID, theme
 from app.models.axis_view import AxisView
 from app.widgets.axis_chart import AxisChart
 from app.widgets.bar_list import Bar, BarList
+from app.widgets.elided_combo import ElidedCombo
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.hover import HoverWidget
-from app.widgets.painted import PaintedWidget
+from app.widgets.line_chart import GUTTER, Line, LineChart
+from app.widgets.painted import PaintedWidget, caption_height, draw_turned
 from app.widgets.stack_chart import StackChart
 from app.widgets.time_split import TimeSplit
 
@@ -198,3 +201,63 @@ def test_every_painted_widget_draws_itself() -> None:
             todo.append(kind)
             found.add(kind)
     assert all("paint" in vars(kind) for kind in found - shared if kind.__module__.startswith("app."))
+
+
+def drawn(draw: Callable[[QPainter], None]) -> QImage:
+    image = QImage(60, 60, QImage.Format.Format_RGB32)
+    image.fill(0)
+    with painting(image) as painter:
+        painter.setPen(QColor("white"))
+        draw(painter)
+    return image
+
+
+def test_chinese_beside_an_axis_stands_upright_and_other_words_are_turned() -> None:
+    area = QRectF(0, 0, 60, 60)
+    middle = Qt.AlignmentFlag.AlignCenter
+    assert drawn(lambda painter: draw_turned(painter, area, "位")) == drawn(
+        lambda painter: painter.drawText(area, middle, "位")
+    )
+    assert drawn(lambda painter: draw_turned(painter, area, "step")) != drawn(
+        lambda painter: painter.drawText(area, middle, "step")
+    )
+
+
+def test_a_scale_never_reaches_into_the_title(qtbot: QtBot) -> None:
+    chart = LineChart(lambda value: f"{value:.0f}")
+    qtbot.addWidget(chart)
+    chart.resize(300, 160)
+    for most in (20.0, 19.0, 18.9):  # the highest tick is right below the upper edge, or at it
+        chart.show_lines([Line("", np.array([0.0, 1.0]), np.array([0.0, most]), "#ff0000")], (0.0, 1.0))
+        picture = chart.grab(QRect(0, 0, GUTTER, round(chart.plot_box().top()) - GRID)).toImage()
+        ground = QColor(theme().panel).rgb()
+        assert all(picture.pixel(x, y) == ground for x in range(picture.width()) for y in range(picture.height()))
+
+
+def test_a_combo_box_ends_a_long_text_in_an_ellipsis(qtbot: QtBot) -> None:
+    box = ElidedCombo()
+    qtbot.addWidget(box)
+    box.addItem("recording.dscope · /a/folder/with/a/long/name")
+    box.resize(140, 24)
+    box.grab()
+    assert box.shown().endswith("…")
+    assert box.currentText().startswith(box.shown()[:-1])
+    box.resize(800, 24)
+    assert box.shown() == box.currentText()
+
+
+@pytest.mark.parametrize("values", [(0.001, 0.002), (0.9, 0.95), (0.001, 0.9)])
+def test_labels_of_lines_cross_neither_each_other_nor_the_numbers_below(
+    qtbot: QtBot, values: tuple[float, float]
+) -> None:
+    chart = StackChart()
+    qtbot.addWidget(chart)
+    chart.resize(200, 200)
+    chart.show_steps(np.full((4, 1), 1e6), np.full(4, 1e6), 0)
+    chart.grab()
+    chart.lines = [(value * chart.scale.top, name) for value, name in zip(values, ("p50", "p99"), strict=True)]
+    box = QRectF(20, 30, 150, 140)
+    (upper, _, above), (lower, _, below) = chart.line_labels(box)
+    assert (upper, lower) == ("p99", "p50")
+    assert below - above >= caption_height()
+    assert below + caption_height() / 4 <= box.bottom() + 1

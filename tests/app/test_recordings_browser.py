@@ -110,6 +110,8 @@ def test_five_hundred_files_are_listed_at_once_and_read_in_the_background(
     dialog.table.sortByColumn(COLUMNS.index("date"), Qt.SortOrder.AscendingOrder)
     assert dialog.rows.at(0).path == str(made[0])
     assert (dialog.order.currentText(), dialog.direction.value) == ("Recorded", "up")
+    heads = [dialog.rows.headerData(column, Qt.Orientation.Horizontal) for column in range(len(COLUMNS))]
+    assert [one for one in heads if one.endswith(("↑", "↓"))] == ["Recorded ↑"]
     shown(qtbot, window)
     assert window.browser.list.unread == []
 

@@ -246,7 +246,7 @@ def test_before_the_first_step_a_panel_says_so_and_offers_no_run(replaying: Main
     dock = next(dock for dock in replaying.docks.values() if dock.is_seen)
     dock.refresh()
     assert "nothing of this had happened yet" in dock._empty.sentence.text()
-    assert dock._empty.button.isHidden()
+    assert dock._empty.run_button.isHidden()
 
 
 def test_a_mark_that_is_put_meanwhile_is_put_on_the_recording_and_shown(

@@ -97,3 +97,12 @@ def test_a_row_that_the_program_marks_is_not_one_that_the_user_chose(qtbot: QtBo
     with qtbot.waitSignal(table.chosen_row) as chosen:
         table.selectRow(4)
     assert chosen.args == [4]
+
+
+def test_the_head_of_the_sorted_column_says_in_which_order(table: SortedTable) -> None:
+    def heads() -> list[str]:
+        return [str(table.rows.headerData(column, Qt.Orientation.Horizontal)) for column in (0, 1)]
+
+    assert heads() == ["number ↑", "word"]
+    table.sortByColumn(1, DOWN)
+    assert heads() == ["number", "word ↓"]

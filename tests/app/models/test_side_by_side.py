@@ -52,8 +52,8 @@ def test_every_difference_has_words() -> None:
 
 
 def test_a_side_is_named_by_what_generated_it() -> None:
-    assert side_name(summarise(session_of(recorded())), "/folder/a.dscope") == "vLLM 0.32.0 · tiny · a.dscope"
-    assert side_name(summarise(synthetic_session(3)), "") == "DecodeScope's own engine · synthetic"
+    assert side_name(summarise(session_of(recorded())), "/folder/a.dscope") == "a.dscope · tiny · vLLM 0.32.0"
+    assert side_name(summarise(synthetic_session(3)), "") == "synthetic · DecodeScope's own engine"
 
 
 def test_columns_have_no_number_where_nothing_is_known() -> None:

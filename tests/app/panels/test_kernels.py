@@ -141,4 +141,4 @@ def test_no_panel_shows_zeros_of_what_a_trace_does_not_tell(qtbot: QtBot, traced
     else:
         assert dock.panel.is_empty
         assert dock._empty.sentence.text().startswith("A profiler's trace tells of kernels and ranges")
-        assert not dock._empty.button.isVisibleTo(dock)
+        assert not dock._empty.run_button.isVisibleTo(dock)

@@ -15,6 +15,7 @@ from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.models.redundancy import BIT
 from app.panels.redundancy import RedundancyPanel
 from app.widgets.textures import borders, texture_pixels
+from engine.session import schema
 from engine.session.store import Session
 from tests.app.panels.helpers import click, show
 from tests.app.panels.sessions import busy_run, decode_run
@@ -174,6 +175,20 @@ def test_a_map_of_one_request_of_several_says_so(qtbot: QtBot) -> None:
     assert panel.map.caption == "only request 1; figures of all"
     panel.context.selection.change(request=None)
     assert panel.map.caption == ""
+
+
+def test_a_map_of_a_request_that_nothing_was_computed_for_says_so(qtbot: QtBot) -> None:
+    """In a replay, for example: the request that was selected at its end has not begun."""
+    session = synthetic_session(4)
+    session.apply([schema.RequestArrived(9, "later", [1, 2], ["la", "ter"], "{}", 10**12)])
+    panel = shown(qtbot, session)
+    panel.context.selection.change(request=9)
+    assert panel.map.nothing == "No step has computed request 9 so far."
+    assert panel.map.map is not None
+    assert panel.map.map.positions == 0
+    drawn = panel.map.grab().toImage()
+    ground = QColor(theme().panel).rgb()
+    assert any(drawn.pixel(x, y) != ground for x in range(drawn.width()) for y in range(drawn.height()))
 
 
 def test_the_selected_step_does_not_cross_the_caption(qtbot: QtBot) -> None:

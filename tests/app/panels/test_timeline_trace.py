@@ -14,7 +14,7 @@ from app.models.timeline import BANDS
 from app.models.timeline_trace import TraceLanes
 from app.panels.timeline import TimelinePanel
 from app.panels.timeline_canvas import TimelineCanvas
-from app.panels.timeline_trace import Placed, placed_rows
+from app.panels.timeline_trace import Placed, placed_rows, short_threads
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.engine.importing.made import MadeTrace, serving_trace, session_of
@@ -159,3 +159,8 @@ def test_shares_of_pixels_sum_to_the_time_that_the_kernels_took() -> None:
         for lo, hi in ((edges[0], edges[-1]), (edges[40], edges[44])):
             inside = (row.starts < hi) & (row.ends > lo) & (row.ends - row.starts >= least)
             assert row.long_ones(lo, hi, least).tolist() == np.flatnonzero(inside).tolist()
+
+
+def test_a_thread_is_called_by_what_runs_in_it_where_that_is_known_of_one_only() -> None:
+    assert short_threads(["thread 41 (python)", "thread 7 (pt_autograd)", "main"]) == ["python", "pt_autograd", "main"]
+    assert short_threads(["thread 41 (python)", "thread 42 (python)"]) == ["41", "42"]

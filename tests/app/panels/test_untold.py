@@ -67,7 +67,7 @@ def sentence_of(dock: PanelDock) -> str:
     """The sentence of an empty panel, after checking that no button stands below it."""
     assert dock.panel is not None
     assert dock.panel.is_empty
-    assert not dock._empty.button.isVisibleTo(dock)
+    assert not dock._empty.run_button.isVisibleTo(dock)
     return dock._empty.sentence.text()
 
 
