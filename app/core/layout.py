@@ -58,7 +58,8 @@ def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWid
     rest = [name for name in docks if name not in named]
     for dock in (side, *docks.values()):
         window.removeDockWidget(dock)
-        dock.setFloating(False)
+        if dock.isFloating():  # otherwise Qt gives a dock its window's flags anew, and styles all that is in it
+            dock.setFloating(False)
     window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, side)
     side.show()
     if not grid:

@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QFont, QFontMetrics, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QSizePolicy, QWidget
 
 from app.look.icons import icon
 from app.look.painting import painting
@@ -49,7 +49,9 @@ class Tile(QAbstractButton):
         self._icon = ""
         self._number = ""
         self._wrapped: dict[tuple[int, str], list[str]] = {}
-        """The lines of the sentence by width and font: layouts ask for the height at a width again and again."""
+        """The lines of the sentence by width and font."""
+        self._heights: dict[tuple[int, QFont], int] = {}
+        """Heights by width and the application's font: while a window begins, layouts ask a thousand times."""
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -68,6 +70,7 @@ class Tile(QAbstractButton):
         """Set the texts; the tool tip is `tip` or the sentence."""
         self.title, self.sentence, self._note = cut(title), cut(sentence), cut(note)
         self._wrapped.clear()
+        self._heights.clear()
         self.setAccessibleName(self.title)
         self.setAccessibleDescription(" · ".join(part for part in (self.sentence, self._note) if part))
         self.setToolTip(plain(tip or self.sentence or self.title))
@@ -84,10 +87,14 @@ class Tile(QAbstractButton):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        lines = len(self._lines(self._room(width))) if self.sentence else 0
-        gap = GRID // 2 if lines else 0
-        text = _line_height(_title_font()) + gap + lines * _line_height(_sentence_font(), LEADING)
-        return 2 * ROW_GAP + max(text, ICON)
+        room = self._room(width)
+        key = (room, QApplication.font())
+        if key not in self._heights:
+            lines = len(self._lines(room))
+            gap = GRID // 2 if lines else 0
+            text = _line_height(_title_font()) + gap + lines * _line_height(_sentence_font(), LEADING)
+            self._heights[key] = 2 * ROW_GAP + max(text, ICON)
+        return self._heights[key]
 
     def sizeHint(self) -> QSize:
         return QSize(USUAL_WIDTH, self.heightForWidth(USUAL_WIDTH))

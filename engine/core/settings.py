@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final, Literal, get_args, get_type_hints
+from typing import Any, Final, Literal, get_args
 
 from engine.core.ranges import check_range
 from engine.core.sampling import Sampling
@@ -16,6 +16,11 @@ Speculate = Literal["off", "draft", "ngram"]
 Batching = Literal["single", "static", "continuous"]
 Detail = Literal["off", "step", "phase", "layer"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+NAMED: Final = {
+    "kv": get_args(Kv), "attention": get_args(Attention), "speculate": get_args(Speculate),
+    "batching": get_args(Batching),
+}  # fmt: skip
+"""The switches that have names for values, and these names."""
 
 SLOWEST_PACE: Final = 0.01
 FASTEST_PACE: Final = 10_000.0
@@ -45,9 +50,7 @@ class Switches:
     graphs: bool | None = None
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for name in ("kv", "attention", "speculate", "batching"):
-            allowed = get_args(hints[name])
+        for name, allowed in NAMED.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
         for name, low, high in (("k", 1, 64), ("max_batch", 1, 4096), ("block_size", 1, 1024)):

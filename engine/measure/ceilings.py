@@ -36,6 +36,9 @@ virtual machines on a host), the load by the others changes within seconds, and 
 the best of 0.3 s was 29 to 47 GB/s, the best of 3 s 39 to 43 GB/s (AMD EPYC, 2 cores, 2026-11-28)."""
 GLANCE_S: Final = 0.03
 """How long reading and multiplying may take each, where ceilings are known already (`glance`)."""
+LOOK_AGAIN_S: Final = 600.0
+"""How long after a measurement none is made for another run. The array of a brief one must be larger than every cache:
+where that is 1 GiB, only to get its memory from the system takes about a second, and the run waits for it."""
 BYTES: Final = {"cpu": (128 * 2**20, 2**30), "cuda": (2 * 2**30, 2 * 2**30)}
 """Least and most bytes to read from memory. The aim is as many as a step reads: a cache can hold a smaller array."""
 BEYOND: Final = 4
@@ -89,23 +92,27 @@ def ceilings_of(
 ) -> Ceilings:
     """The ceilings of a device, dtype, number of threads and size of model: the best of a quiet machine so far.
 
-    They are measured at the first call and kept on disk. Later calls measure again briefly and keep the better values.
-    Where the kept values are from a busy machine, they measure in full once it is quiet. `anew` measures in full.
+    They are measured at the first call and kept on disk. Later calls measure again briefly, if LOOK_AGAIN_S have
+    passed, and keep the better values. Where the kept values are from a busy machine, they measure in full once it is
+    quiet. `anew` measures in full.
     """
     file = (folder or Path(user_cache_dir("decodescope"))) / "ceilings.json"
     size = read_size(device, weight_bytes)
     threads = torch.get_num_threads()
     key = f"{device_name} {device.type} {dtype} {threads} threads {size >> 20} MiB torch {torch.__version__}"
-    known = _read(file)
+    known, looked_s = _read(file)
     before = known.get(key)
     if before is None or before.conditions is None:
-        kept = measure(device, dtype, size, memory_s=PATIENT_S if anew else SECONDS)
+        kept = found = measure(device, dtype, size, memory_s=PATIENT_S if anew else SECONDS)
     elif anew or (not before.quiet and is_quiet()):
-        kept = better(before, measure(device, dtype, size, memory_s=PATIENT_S))
+        found = measure(device, dtype, size, memory_s=PATIENT_S)
+        kept = better(before, found)
+    elif 0 <= time() - looked_s[key] < LOOK_AGAIN_S:  # below 0: a clock that was put back
+        return before
     else:
-        kept = better(before, glance(device, dtype, size, before.reader))
-    if kept != before:
-        _write(file, {**known, key: kept})
+        found = glance(device, dtype, size, before.reader)
+        kept = better(before, found)
+    _write(file, {**known, key: kept}, {**looked_s, key: found.measured_s})
     return kept
 
 
@@ -255,15 +262,26 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
-def _read(file: Path) -> dict[str, Ceilings]:
-    """The kept ceilings by key, without impossible values; {} where there is no file or it cannot be read."""
+class _Looked(msgspec.Struct):
+    """What else is kept beside ceilings: when they were measured last, a brief look included. 0: never said."""
+
+    looked_s: float = 0.0
+
+
+def _read(file: Path) -> tuple[dict[str, Ceilings], dict[str, float]]:
+    """The kept ceilings by key, without impossible values, and the time of the latest look at each, seconds since 1970;
+    nothing where there is no file or it cannot be read.
+    """
     try:
         if not file.is_file() or file.stat().st_size > MOST_KEPT_BYTES:
-            return {}
-        known = msgspec.json.decode(file.read_bytes(), type=dict[str, Ceilings])
+            return {}, {}
+        content = file.read_bytes()
+        known = msgspec.json.decode(content, type=dict[str, Ceilings])
+        looked = msgspec.json.decode(content, type=dict[str, _Looked])
     except (OSError, ValueError, RecursionError):
-        return {}  # never measured, or not readable: measure again
-    return {key: one for key, one in known.items() if _is_possible(one)}
+        return {}, {}  # never measured, or not readable: measure again
+    possible = {key: one for key, one in known.items() if _is_possible(one)}
+    return possible, {key: looked[key].looked_s for key in possible}
 
 
 def _is_possible(kept: Ceilings) -> bool:
@@ -272,11 +290,12 @@ def _is_possible(kept: Ceilings) -> bool:
     return all(0 < rate < math.inf for rate in rates) and all(level.size_bytes > 0 for level in kept.levels)
 
 
-def _write(file: Path, known: dict[str, Ceilings]) -> None:
+def _write(file: Path, known: dict[str, Ceilings], looked_s: dict[str, float]) -> None:
     partial = file.with_suffix(f".{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({key: msgspec.to_builtins(value) for key, value in known.items()}, indent=1))
+        kept = {key: {**msgspec.to_builtins(one), "looked_s": looked_s[key]} for key, one in known.items()}
+        partial.write_text(json.dumps(kept, indent=1))
         partial.replace(file)
     except OSError:  # a cache that cannot be written costs a measurement next time, nothing else
         with suppress(OSError):

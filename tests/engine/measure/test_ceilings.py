@@ -76,6 +76,40 @@ def test_a_brief_look_raises_what_a_quiet_machine_gave(tmp_path: Path, measured:
         assert (found.read_bytes_per_s, found.flops_per_s) == (30e9, 90e9)
 
 
+def test_soon_after_a_look_none_is_made_for_another_run(
+    tmp_path: Path, measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1e9]
+    monkeypatch.setattr(ceilings, "time", lambda: now[0])
+    after = ceilings.LOOK_AGAIN_S
+    looks = [made(10e9), made(30e9), made(20e9), made(40e9), made(50e9)]
+    times = (1e9, 1e9 + after, 1e9 + 2 * after, 1e9 + 2 * after, 1e9)
+    measured.found = (msgspec.structs.replace(one, measured_s=at) for one, at in zip(looks, times, strict=True))
+    for at, rate, asked in (
+        (0.0, 10e9, ["full"]), (after - 1, 10e9, ["full"]), (after, 30e9, ["full", "glance"]),
+        (2 * after - 1, 30e9, ["full", "glance"]), (2 * after, 30e9, ["full", *["glance"] * 2]),
+    ):  # fmt: skip
+        now[0] = 1e9 + at
+        assert of(tmp_path).read_bytes_per_s == rate
+        assert measured.asked == asked
+    assert of(tmp_path, anew=True).read_bytes_per_s == 40e9  # a user who asks is not told to wait
+    now[0] = 1e9  # the clock was put back
+    assert of(tmp_path).read_bytes_per_s == 50e9
+    assert measured.asked == ["full", "glance", "glance", "full", "glance"]
+
+
+def test_a_machine_that_has_become_quiet_is_measured_at_once(
+    tmp_path: Path, measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ceilings, "time", lambda: 1e9)
+    found = [made(9e9, conditions=BUSY), made(8e9)]
+    measured.found = (msgspec.structs.replace(one, measured_s=1e9) for one in found)
+    assert of(tmp_path).read_bytes_per_s == of(tmp_path).read_bytes_per_s == 9e9
+    measured.quiet = True
+    assert of(tmp_path).read_bytes_per_s == 8e9
+    assert measured.asked == ["full", "full"]
+
+
 def test_quiet_then_busy_then_quiet(tmp_path: Path, measured: Measured) -> None:
     """A busy machine's figures do not stand beside a quiet one's, not even where they are higher."""
     measured.found = iter([made(15e9), made(20e9, 300e9, BUSY), made(14.5e9)])

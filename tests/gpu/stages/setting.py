@@ -33,7 +33,10 @@ class Setting:
     def device(self) -> torch.device:
         """The first GPU, made current; the CPU in a rehearsal."""
         from engine.model.device import choose_device, make_current
+        from tests.interpreting import look_once
 
+        if self.rehearse:
+            look_once()
         device = choose_device("cpu" if self.rehearse else "cuda:0")
         make_current(device)
         return device
