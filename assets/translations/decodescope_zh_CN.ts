@@ -2262,6 +2262,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>下一个请求</translation>
     </message>
     <message>
+        <source>A profiler&apos;s trace tells of no text.</source>
+        <translation>性能分析器的 trace 不提供文本。</translation>
+    </message>
+    <message>
+        <source>The texts of these tokens were not told.</source>
+        <translation>未提供这些 token 的文本。</translation>
+    </message>
+    <message>
         <source>User</source>
         <translation>用户</translation>
     </message>
