@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,9 +77,11 @@ class RequestRows:
     def __len__(self) -> int:
         return len(self._states)
 
-    def keys(self) -> list[NDArray[np.float64]]:
-        """The values by which each column sorts. Prompts sort by their words, as far as these tell them apart."""
-        return [self._key(name) for name in COLUMNS]
+    def keys(self) -> Sequence[NDArray[np.float64]]:
+        """The values by which each column sorts, made when they are asked for. Prompts sort by their words, as far as
+        these tell them apart.
+        """
+        return _Keys(self._key)
 
     def rows(self, steps: tuple[int, int] | None, state: str) -> NDArray[np.int64] | None:
         """The rows of requests in a range of steps, and in a state ("" is every one); None: all rows."""
@@ -174,6 +177,26 @@ class RequestRows:
             self._ranks = _ranks(list(self._prompts))
         found: NDArray[np.float64] = self._ranks[self._prompt_of["prompt"][: len(self)]]
         return found
+
+
+class _Keys(Sequence[NDArray[np.float64]]):
+    """The values of each column, by its place."""
+
+    def __init__(self, of: Callable[[str], NDArray[np.float64]]) -> None:
+        self._of = of
+
+    def __len__(self) -> int:
+        return len(COLUMNS)
+
+    @overload
+    def __getitem__(self, place: int) -> NDArray[np.float64]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[NDArray[np.float64]]: ...
+
+    def __getitem__(self, place: int | slice) -> NDArray[np.float64] | Sequence[NDArray[np.float64]]:
+        names = COLUMNS[place]
+        return self._of(names) if isinstance(names, str) else [self._of(name) for name in names]
 
 
 def _ranks(words: list[str]) -> NDArray[np.float64]:

@@ -14,10 +14,12 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from app.look.theme import GRID, theme, ui_font
 from app.widgets.plain import plain
 from app.widgets.row_table import choose_whole_rows
+from app.widgets.text_cells import TextCells
 from app.widgets.themed_table import Cell, selection_rules, table_rules
-from app.widgets.whole_figures import WholeFigures
 
 Index = QModelIndex | QPersistentModelIndex
+Keys = Sequence[NDArray[np.float64]]
+"""For each column the values by which it sorts; only those of the sorted column are asked for, and of the first."""
 NO_INDEX: Final = QModelIndex()
 ROLE: Final = Qt.ItemDataRole
 ORDER: Final = Qt.SortOrder
@@ -26,7 +28,8 @@ ANSWERED: Final = frozenset(
 )
 MEASURED_ROWS: Final = 100
 """Rows in sight whose texts set the widths of the columns."""
-
+MOST_MADE: Final = 1000
+"""Rows whose cells are kept."""
 LEAST_WIDTH: Final = 10 * GRID
 """Pixels of the narrowest column."""
 
@@ -47,31 +50,32 @@ class SortedRows(QAbstractTableModel):
         super().__init__()
         self._left = left
         self._heads: list[tuple[str, str]] = []
-        self._keys: list[NDArray[np.float64]] = []
+        self._keys: Keys = ()
         self._cells: Callable[[int], Sequence[Cell]] = lambda row: ()
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
         self._sorted = (0, ORDER.AscendingOrder)
-        self._made: tuple[int, Sequence[Cell]] = (-1, ())
-        """The row whose cells were made last: Qt asks for them one by one."""
+        self._made: dict[int, Sequence[Cell]] = {}
+        """The cells of rows that Qt has asked for since they last changed: it asks for them one by one."""
 
-    def show_rows(
-        self, heads: list[tuple[str, str]], keys: list[NDArray[np.float64]], cells: Callable[[int], Sequence[Cell]]
-    ) -> None:
+    def show_rows(self, heads: list[tuple[str, str]], keys: Keys, cells: Callable[[int], Sequence[Cell]]) -> None:
         """(name, definition) of each column, the values by which each column sorts, and the cells of a row."""
         self.beginResetModel()
         self._heads, self._keys, self._cells = heads, keys, cells
-        self._order, self._made = np.arange(len(keys[0]) if keys else 0), (-1, ())
+        self._order, self._made = np.arange(len(keys[0]) if keys else 0), {}
         self.endResetModel()
 
-    def update_rows(self, keys: list[NDArray[np.float64]], rows: NDArray[np.int64] | None = None) -> bool:
+    def update_rows(
+        self, keys: Keys, rows: NDArray[np.int64] | None = None, in_sight: tuple[int, int] | None = None
+    ) -> bool:
         """Other values of the same columns, of more rows, or of `rows` alone; the order of the columns stays.
 
-        Returns whether what stood in the view is gone, so that the selection must be made again. Rows that are only
-        added do not do that.
+        `in_sight` are the places [first, end) that are seen: of the others nobody is told that they changed. Returns
+        whether what stood in the view is gone, so that the selection must be made again. Rows that are only added do
+        not do that.
         """
         shown = np.arange(len(keys[0])) if rows is None else rows
         order = self._ordered(keys, shown)
-        self._made = (-1, ())
+        made, self._made = self._made, {}
         before = len(self._order)
         if rows is not None and not np.isin(self._order, rows, assume_unique=True).all():
             self.beginResetModel()
@@ -86,8 +90,17 @@ class SortedRows(QAbstractTableModel):
         if not np.array_equal(order, self._order):
             self._reorder(order)
         elif before:
-            self.dataChanged.emit(self.index(0, 0), self.index(before - 1, len(self._heads) - 1))
+            first, end = (0, before) if in_sight is None else in_sight
+            self._tell_changed(range(max(first, 0), min(end, before)), made)
         return False
+
+    def _tell_changed(self, places: range, made: dict[int, Sequence[Cell]]) -> None:
+        """Tell of the rows at these places whose cells are other ones than those that were made before."""
+        last = len(self._heads) - 1
+        for place in places:
+            row = self.row_at(place)
+            if row in made and list(self._cells_of(row)) != list(made[row]):
+                self.dataChanged.emit(self.index(place, 0), self.index(place, last))
 
     def row_at(self, place: int) -> int:
         """The number of the row that stands at this place."""
@@ -112,7 +125,7 @@ class SortedRows(QAbstractTableModel):
     def data(self, index: Index, role: int = ROLE.DisplayRole) -> Any:
         if role not in ANSWERED:
             return None  # Qt asks for many more
-        cell = self._cell(index)
+        cell = self.cell(index)
         match role:
             case ROLE.DisplayRole | ROLE.AccessibleTextRole:
                 return cell.text
@@ -143,7 +156,7 @@ class SortedRows(QAbstractTableModel):
         self._reorder(self._ordered(self._keys, np.sort(self._order)))
         self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._heads) - 1)
 
-    def _ordered(self, keys: list[NDArray[np.float64]], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _ordered(self, keys: Keys, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows, which ascend, in the order of the sorted column; equal ones stay in the order of their numbers."""
         column, order = self._sorted
         if column >= len(keys):
@@ -164,14 +177,24 @@ class SortedRows(QAbstractTableModel):
     def _head(self, column: int) -> str:
         return with_arrow(self._heads[column][0], self._sorted[1] if column == self._sorted[0] else None)
 
-    def _cell(self, index: Index) -> Cell:
-        row = self.row_at(index.row())
-        if self._made[0] != row:
-            self._made = (row, self._cells(row))
-        return self._made[1][index.column()]
+    def cell(self, index: Index) -> Cell:
+        """The cell that an index names."""
+        return self._cells_of(self.row_at(index.row()))[index.column()]
+
+    def _cells_of(self, row: int) -> Sequence[Cell]:
+        found = self._made.get(row)
+        if found is None:
+            if len(self._made) >= MOST_MADE:
+                self._made.clear()
+            found = self._made[row] = self._cells(row)
+        return found
+
+    def is_left(self, column: int) -> bool:
+        """Whether the texts of a column stand at its left."""
+        return column in self._left
 
     def _alignment(self, column: int) -> Qt.AlignmentFlag:
-        side = Qt.AlignmentFlag.AlignLeft if column in self._left else Qt.AlignmentFlag.AlignRight
+        side = Qt.AlignmentFlag.AlignLeft if self.is_left(column) else Qt.AlignmentFlag.AlignRight
         return side | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -195,11 +218,12 @@ class SortedTable(QTableView):
         picks_first: bool = True,
     ) -> None:
         super().__init__(parent)
-        self.setItemDelegate(WholeFigures(self))
         self.setAccessibleName(name)
         self._words, self._picks_first = words, picks_first
         self.rows = SortedRows(left | {words})
         self.rows.setParent(self)
+        self._drawing = TextCells(self, self.rows.cell, self.rows.is_left)
+        self.setItemDelegate(self._drawing)
         self.setModel(self.rows)
         choose_whole_rows(self)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -217,9 +241,7 @@ class SortedTable(QTableView):
         self.selectionModel().selectionChanged.connect(self._on_selected)
         self.restyle()
 
-    def show_rows(
-        self, heads: list[tuple[str, str]], keys: list[NDArray[np.float64]], cells: Callable[[int], Sequence[Cell]]
-    ) -> None:
+    def show_rows(self, heads: list[tuple[str, str]], keys: Keys, cells: Callable[[int], Sequence[Cell]]) -> None:
         """Show these rows (`SortedRows.show_rows`), sorted as those before; the first one is selected."""
         self._marking = True
         self.rows.show_rows(heads, keys, cells)
@@ -236,14 +258,14 @@ class SortedTable(QTableView):
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(self._words, QHeaderView.ResizeMode.Stretch)
 
-    def update_rows(self, keys: list[NDArray[np.float64]], rows: NDArray[np.int64] | None = None) -> None:
+    def update_rows(self, keys: Keys, rows: NDArray[np.int64] | None = None) -> None:
         """Show other values of the same columns (`SortedRows.update_rows`): what is selected and seen stays.
 
         Where rows that were shown are gone, the selected one is in sight, or else the first.
         """
         chosen, at = self.chosen, self.verticalScrollBar().value()
         self._marking = True
-        gone = self.rows.update_rows(keys, rows)
+        gone = self.rows.update_rows(keys, rows, self._in_sight())
         if gone:
             self._select(chosen)
         self._marking = False
@@ -253,6 +275,11 @@ class SortedTable(QTableView):
             self.scrollTo(self.currentIndex())
         else:
             self.scrollToTop()
+
+    def _in_sight(self) -> tuple[int, int]:
+        """The places [first, end) of the rows that are seen."""
+        last = self.rowAt(self.viewport().height() - 1)
+        return max(self.rowAt(0), 0), self.rows.rowCount() if last < 0 else last + 1
 
     @property
     def chosen(self) -> int | None:
@@ -285,6 +312,7 @@ class SortedTable(QTableView):
     def restyle(self) -> None:
         """Take the theme's colours and fonts again."""
         self.setFont(ui_font())
+        self._drawing.restyle()
         self.setStyleSheet(table_rules(f"padding: 0 {GRID}px", f"padding: 0 {GRID}px") + selection_rules())
         self.verticalHeader().setDefaultSectionSize(QFontMetrics(ui_font()).height() + GRID)
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QHeaderView
 from pytestqt.qtbot import QtBot
 
 from app.widgets.sorted_table import SortedTable
@@ -106,3 +112,58 @@ def test_the_head_of_the_sorted_column_says_in_which_order(table: SortedTable) -
     assert heads() == ["number ↑", "word"]
     table.sortByColumn(1, DOWN)
     assert heads() == ["number", "word ↓"]
+
+
+def test_only_rows_in_sight_whose_cells_are_other_ones_are_told_of(qtbot: QtBot) -> None:
+    values = np.arange(ROWS, dtype=np.float64)
+    words = ["word"] * ROWS
+    found = SortedTable("rows", words=1)
+    qtbot.addWidget(found)
+    found.resize(400, 300)
+    found.show_rows([("n", ""), ("w", "")], [values, values], lambda row: [Cell(str(row)), Cell(words[row])])
+    found.show()
+    qtbot.waitExposed(found)
+    found.grab()
+    told: list[tuple[int, int]] = []
+    found.rows.dataChanged.connect(lambda first, last: told.append((first.row(), last.row())))
+    found.update_rows([values, values])
+    assert told == []
+    words[3] = words[ROWS - 1] = "other"
+    found.update_rows([values, values])
+    assert told == [(3, 3)]
+    assert found.cell(3, 1) == found.cell(ROWS - 1, 1) == "other"
+
+
+class OneKey(Sequence[NDArray[np.float64]]):
+    """Keys of two columns, of which only the first may be asked for."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, place: Any) -> Any:
+        assert place == 0, "the column is not sorted by"
+        return np.arange(ROWS, dtype=np.float64)
+
+
+def test_only_the_values_of_the_sorted_column_are_asked_for(table: SortedTable) -> None:
+    table.update_rows(OneKey())
+    table.sortByColumn(0, DOWN)
+    assert table.cell(0, 0) == str(ROWS - 1)
+
+
+def picture(qtbot: QtBot, text: str, muted: bool = False) -> QImage:
+    found = SortedTable("rows", words=1)
+    qtbot.addWidget(found)
+    found.resize(200, 80)
+    key = np.zeros(1)
+    found.show_rows([("n", ""), ("w", "")], [key, key], lambda _row: [Cell(text, muted=muted), Cell("")])
+    found.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    found.setColumnWidth(0, 80)
+    found.clearSelection()
+    return found.grab().toImage().copy(0, 0, 80, 50)  # the first column
+
+
+def test_a_figure_that_has_no_room_is_drawn_as_an_ellipsis_and_never_cut(qtbot: QtBot) -> None:
+    assert picture(qtbot, "1 234 567 890 123 456 tokens".replace(" ", "\u2009")) == picture(qtbot, "…")
+    assert picture(qtbot, "12") != picture(qtbot, "…")
+    assert picture(qtbot, "12") != picture(qtbot, "12", muted=True)
