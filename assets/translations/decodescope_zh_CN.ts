@@ -3713,6 +3713,17 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>MemoryLevel</name>
+    <message>
+        <source>{cache} and memory</source>
+        <translation>{cache} 与内存</translation>
+    </message>
+    <message>
+        <source>memory</source>
+        <translation>内存</translation>
+    </message>
+</context>
+<context>
     <name>MemoryPage</name>
     <message>
         <source>Part</source>
@@ -5307,6 +5318,29 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>RecordedRun</name>
+    <message>
+        <source>A profiler&apos;s trace tells no settings that a run could have.</source>
+        <translation>profiler trace 不提供可用于运行的设置。</translation>
+    </message>
+    <message>
+        <source>A server made this recording: its settings are not those of DecodeScope&apos;s own engine.</source>
+        <translation>此记录来自服务器：其设置不是 DecodeScope 自己引擎的设置。</translation>
+    </message>
+    <message>
+        <source>This recording is of several runs, each with settings of its own.</source>
+        <translation>此记录包含多次运行，各有各的设置。</translation>
+    </message>
+    <message>
+        <source>The settings of this recording make no sense to this version: {}</source>
+        <translation>此版本无法理解该记录的设置：{}</translation>
+    </message>
+    <message>
+        <source>This recording has no request.</source>
+        <translation>此记录中没有请求。</translation>
+    </message>
+</context>
+<context>
     <name>RecordingRows</name>
     <message>
         <source>Name</source>
@@ -6204,14 +6238,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>{level}, up to {size}: {rate} {mark}</source>
         <translation>{level}，至 {size}：{rate} {mark}</translation>
-    </message>
-    <message>
-        <source>{cache} and memory</source>
-        <translation>{cache} 与内存</translation>
-    </message>
-    <message>
-        <source>memory</source>
-        <translation>内存</translation>
     </message>
     <message>
         <source>memory-bound</source>
