@@ -1346,8 +1346,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>运行提示词或打开记录，即可在此与另一个记录或基线对比。</translation>
     </message>
     <message>
-        <source>Only a session with steps tells where its time went.</source>
-        <translation>只有包含步的会话才能说明时间花在哪里。</translation>
+        <source>Only a session with steps and tokens tells where the time of its tokens went.</source>
+        <translation>只有包含步和 token 的会话才能说明 token 的时间花在哪里。</translation>
     </message>
     <message>
         <source>Before the texts part: {}</source>
@@ -7418,6 +7418,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>{n} only in {side}</source>
         <translation>{n} 个仅在 {side} 中</translation>
+    </message>
+    <message>
+        <source> ({})</source>
+        <translation>（{}）</translation>
     </message>
     <message>
         <source>the end</source>
