@@ -14,6 +14,7 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / "assets" / "translations"
 QT_STRINGS: Final = (
     QT_TRANSLATE_NOOP("QFileDialog", "&Look in:"),
     QT_TRANSLATE_NOOP("QFileDialog", "Files of &type:"),
+    QT_TRANSLATE_NOOP("QAbstractFileIconProvider", "Folder"),
 )
 """Texts of Qt's own dialogs whose translation Qt does not have: they are in our files."""
 

@@ -35,9 +35,9 @@ class Overlay:
 
 
 def overlay(side: Side, quantity: str, axis: Axis) -> Overlay | None:
-    """A quantity of a side; None where nobody told it."""
+    """A quantity of a side; None where nobody told it, or where the side has no token and the axis is of tokens."""
     values = _values(side, quantity)
-    if values is None or not len(side):
+    if values is None or not len(side) or (axis == "token" and not side.tokens.any()):
         return None
     many = max(1, -(-len(side) // POINTS))
     edges = np.arange(0, len(side), many)

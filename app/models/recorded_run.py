@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from PySide6.QtCore import QCoreApplication
+
+from app.core.engine_sentences import in_window_language
 from engine.core.sampling import Sampling
 from engine.core.settings import Detail, Observation, Probe, RequestSpec, RunSpec, SwitchChange, Switches
 from engine.errors import InputError
@@ -12,25 +15,36 @@ from engine.session.joining import KIND as OF_A_SUITE
 from engine.session.paced import pace_of
 from engine.session.store import STEP_KINDS, Session
 
+translate = QCoreApplication.translate
 TOKENS: Final = 64
 """New tokens of a request that does not say how many it asked for."""
 DETAILS: Final[dict[str, Detail]] = {"off": "off", "step": "step", "phase": "phase", "layer": "layer"}
 
 
 def recorded_run(session: Session) -> RunSpec:
-    """The run of a session; raises InputError, whose message says why there is none that could be made again."""
+    """The run of a session; raises InputError, whose message says, in the window's language, why there is none that
+    could be made again.
+    """
+    if session.serving is not None and session.serving.imported:
+        raise InputError(translate("RecordedRun", "A profiler's trace tells no settings that a run could have."))
     if session.serving is not None:
-        raise InputError("A server made this recording: its settings are not those of DecodeScope's own engine.")
+        raise InputError(
+            translate(
+                "RecordedRun",
+                "A server made this recording: its settings are not those of DecodeScope's own engine.",
+            )
+        )
     if any(mark.kind == OF_A_SUITE for mark in list(session.marks)):
-        raise InputError("This recording is of several runs, each with settings of its own.")
+        raise InputError(translate("RecordedRun", "This recording is of several runs, each with settings of its own."))
     try:
         requests = specs_of(session)
         switches = switches_of(session)
         changes = _changes_of(session, switches)
     except (InputError, TypeError, ValueError) as error:
-        raise InputError(f"The settings of this recording make no sense to this version: {error}") from error
+        words = translate("RecordedRun", "The settings of this recording make no sense to this version: {}")
+        raise InputError(words.format(in_window_language(str(error)))) from error
     if not requests:
-        raise InputError("This recording has no request.")
+        raise InputError(translate("RecordedRun", "This recording has no request."))
     kinds = session.steps["kind"]
     paces = [found for mark in list(session.marks) if (found := pace_of(mark.label)) is not None]
     return RunSpec(

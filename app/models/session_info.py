@@ -17,6 +17,7 @@ from app.look.units import DERIVED, MEASURED, count, cut, memory, parameters, ra
 from app.models import counted
 from app.models.asked_rows import asked_rows
 from app.models.info_row import InfoRow
+from app.models.level_words import level_name
 from app.models.mark_rows import mark_rows
 from app.models.request_tally import RequestTally
 from app.models.switch_history import MOST_SHOWN, Change, change_row, changes_of
@@ -322,7 +323,7 @@ def _ceilings(session: Session) -> Iterator[InfoRow]:
             words = translate("SessionInfo", "{rate} {mark} up to {size}").format(
                 rate=rate(level.read_bytes_per_s, "B/s"), mark=MEASURED, size=memory(level.size_bytes)
             )
-            yield InfoRow(group, cut(level.name, MOST_OF_FACT), words)
+            yield InfoRow(group, cut(level_name(level.name), MOST_OF_FACT), words)
     raw = json.loads(session.meta.get("ceilings") or "{}")
     when = _moment(raw.get("measured_s"), 1.0)
     yield (

@@ -54,6 +54,7 @@ SOME_TEXTS: Final = QT_TRANSLATE_NOOP(
     "this server{alone}.",
 )
 ONLY_IN: Final = QT_TRANSLATE_NOOP("SideBySide", "{n} only in {side}")
+IN_BRACKETS: Final = QT_TRANSLATE_NOOP("SideBySide", " ({})")
 THE_END: Final = QT_TRANSLATE_NOOP("SideBySide", "the end")
 OWN_ENGINE: Final = QT_TRANSLATE_NOOP("SideBySide", "DecodeScope's own engine")
 ALL_SAME: Final = QT_TRANSLATE_NOOP("SideBySide", "nowhere")
@@ -128,7 +129,7 @@ def verdict(beside: SideBySide, say: Translate = english) -> str:
     """In one line, how many of the requests that both sessions have generated the same."""
     sides = (("A", beside.only_a), ("B", beside.only_b))
     parts = [say(ONLY_IN).format(n=count(n), side=side) for side, n in sides if n]
-    alone = f" ({', '.join(parts)})" if parts else ""
+    alone = say(IN_BRACKETS).format(", ".join(parts)) if parts else ""
     if not beside.pairs:
         return say(NONE_PAIRED).format(alone=alone)
     if beside.same == len(beside.pairs) and not alone:

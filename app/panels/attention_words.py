@@ -85,19 +85,20 @@ def nothing(session: Session | None, now: Selected, request: int | None) -> str:
             "No attention of layer {layer}, {head} is recorded yet; once it is chosen above, rows appear with the "
             "engine's next steps.",
         )
-    text = form.format(layer=now.layer, head=head_name(now.head))
     found = session.details.attention_maps() if session is not None else []
     of_request = {(layer, head) for one, layer, head in found if one == request}
     known = sorted(of_request or {(layer, head) for _, layer, head in found})
+    parts = []
+    if of_request or (now.layer, now.head) not in known:  # else it was recorded, but not of this request
+        parts.append(form.format(layer=now.layer, head=head_name(now.head)))
     if known and not of_request:
-        text += " " + QCoreApplication.translate("AttentionPanel", "Of request {id} nothing was recorded.").format(
-            id=request
-        )
+        words = QCoreApplication.translate("AttentionPanel", "Of request {id} nothing was recorded.")
+        parts.append(words.format(id=request))
     if known:
         maps = ", ".join(f"L{layer} H{head}" for layer, head in known[:MOST_NAMED])
         maps += " …" if len(known) > MOST_NAMED else ""
-        text += " " + QCoreApplication.translate("AttentionPanel", "Recorded: {maps}.").format(maps=maps)
-    return text
+        parts.append(QCoreApplication.translate("AttentionPanel", "Recorded: {maps}.").format(maps=maps))
+    return " ".join(parts)
 
 
 def row_shown(feed: AttentionFeed, text: RequestText, subject: Subject) -> tuple[int | None, str]:

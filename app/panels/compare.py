@@ -255,7 +255,7 @@ class ComparePanel(Panel):
             bars.setAccessibleName(bars.title)
             bars.show_bars(
                 [] if explained is None else explanation_bars(explained),
-                self.tr("Only a session with steps tells where its time went."),
+                self.tr("Only a session with steps and tokens tells where the time of its tokens went."),
             )
         self.common.setText(
             "" if common is None else self.tr("Before the texts part: {}").format(headline(common, say))

@@ -232,6 +232,7 @@ class QueryPanel(Panel):
             return
         sql, self._offset = self.edit.sql()
         self._remember(sql)
+        self._say_fault("")  # it was of the query before
         self.run.start(session, path, sql, self._values(session))
 
     def _path(self) -> Path | None:

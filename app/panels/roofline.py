@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, 
 from app.core.selection import Selected
 from app.look.theme import PANEL_PADDING, ROW_GAP, theme
 from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, memory, name_of, rate, seconds, significant
+from app.models.level_words import level_name
 from app.models.roofline import RooflineModel, chart_limits, chosen_kind, levels_shown
 from app.models.step_words import kind_name
 from app.panels.base import Panel, PanelContext
@@ -227,11 +228,8 @@ class RooflinePanel(Panel):
         return theme().groups["draft" if phase == "draft" else GROUP_OF[phase]]
 
     def level_name(self, level: str) -> str:
-        """The name of a level of memory on the screen: a cache, memory, or a cache and memory."""
-        cache, _, beyond = level.partition(" and ")
-        if beyond:
-            return self.tr("{cache} and memory").format(cache=name_of(cache))
-        return self.tr("memory") if level == MEMORY else name_of(level)
+        """The name of a level of memory on the screen."""
+        return level_name(level)
 
     def bound_name(self, point: Point, roof: Roof) -> str:
         """What limits a point, in words."""

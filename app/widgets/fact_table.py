@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QLocale, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontMetrics,
+    QFontMetricsF,
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
@@ -176,8 +178,8 @@ class FactTable(CellTable):
         if not self._rows or self.columnCount() < 2:
             return
         width = self.viewport().width()
-        metrics = QFontMetrics(ui_font())
-        longest = max(metrics.horizontalAdvance(cells[0].text) for cells in self._rows if cells[0].span == 1)
+        metrics, exact = QFontMetrics(ui_font()), QFontMetricsF(ui_font())  # rounded down, the longest name would wrap
+        longest = max(ceil(exact.horizontalAdvance(cells[0].text)) + 1 for cells in self._rows if cells[0].span == 1)
         named = max(min(longest + PADDING, int(MOST_NAMED * width)), LEAST_NAMED)
         self.setColumnWidth(0, named)
         self.setColumnWidth(1, max(width - named, LEAST_NAMED))

@@ -39,9 +39,9 @@ class CompareControl(QObject):
     @Slot()
     def browse(self) -> None:
         """Ask for the file of session B, and compare with it."""
-        path, _ = QFileDialog.getOpenFileName(
-            self._window, self.tr("Compare with a session"), self._preferences.folder("open"), session_filter()
-        )
+        beside = str(Path(self.comparing.path).parent) if self.comparing.path else ""
+        folder = self._preferences.folder("open") or beside
+        path, _ = QFileDialog.getOpenFileName(self._window, self.tr("Compare with a session"), folder, session_filter())
         if path:
             self._preferences.remember_folder("open", str(Path(path).parent))
             self.comparing.choose(Choice(path))

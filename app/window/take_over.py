@@ -7,7 +7,6 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from app.core.engine_sentences import in_window_language
 from app.core.jobs import Jobs
 from app.core.selection import Selection
 from app.look.units import name_of
@@ -47,7 +46,7 @@ class TakeOver(QObject):
         try:
             run = recorded_run(filed.session)
         except InputError as error:
-            self.said.emit(in_window_language(str(error)))
+            self.said.emit(str(error))
             return
         if len(run.requests) == 1 and not run.requests[0].messages:
             self._show(filed, run, None)

@@ -1346,8 +1346,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>运行提示词或打开记录，即可在此与另一个记录或基线对比。</translation>
     </message>
     <message>
-        <source>Only a session with steps tells where its time went.</source>
-        <translation>只有包含步的会话才能说明时间花在哪里。</translation>
+        <source>Only a session with steps and tokens tells where the time of its tokens went.</source>
+        <translation>只有包含步和 token 的会话才能说明 token 的时间花在哪里。</translation>
     </message>
     <message>
         <source>Before the texts part: {}</source>
@@ -3725,6 +3725,17 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>MemoryLevel</name>
+    <message>
+        <source>{cache} and memory</source>
+        <translation>{cache} 与内存</translation>
+    </message>
+    <message>
+        <source>memory</source>
+        <translation>内存</translation>
+    </message>
+</context>
+<context>
     <name>MemoryPage</name>
     <message>
         <source>Part</source>
@@ -5155,6 +5166,13 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>QAbstractFileIconProvider</name>
+    <message>
+        <source>Folder</source>
+        <translation>文件夹</translation>
+    </message>
+</context>
+<context>
     <name>QFileDialog</name>
     <message>
         <source>&amp;Look in:</source>
@@ -5336,6 +5354,29 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Whole session</source>
         <translation>整个会话</translation>
+    </message>
+</context>
+<context>
+    <name>RecordedRun</name>
+    <message>
+        <source>A profiler&apos;s trace tells no settings that a run could have.</source>
+        <translation>profiler trace 不提供可用于运行的设置。</translation>
+    </message>
+    <message>
+        <source>A server made this recording: its settings are not those of DecodeScope&apos;s own engine.</source>
+        <translation>此记录来自服务器：其设置不是 DecodeScope 自己引擎的设置。</translation>
+    </message>
+    <message>
+        <source>This recording is of several runs, each with settings of its own.</source>
+        <translation>此记录包含多次运行，各有各的设置。</translation>
+    </message>
+    <message>
+        <source>The settings of this recording make no sense to this version: {}</source>
+        <translation>此版本无法理解该记录的设置：{}</translation>
+    </message>
+    <message>
+        <source>This recording has no request.</source>
+        <translation>此记录中没有请求。</translation>
     </message>
 </context>
 <context>
@@ -6240,14 +6281,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>{level}, up to {size}: {rate} {mark}</source>
         <translation>{level}，至 {size}：{rate} {mark}</translation>
-    </message>
-    <message>
-        <source>{cache} and memory</source>
-        <translation>{cache} 与内存</translation>
-    </message>
-    <message>
-        <source>memory</source>
-        <translation>内存</translation>
     </message>
     <message>
         <source>memory-bound</source>
@@ -7436,6 +7469,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>{n} only in {side}</source>
         <translation>{n} 个仅在 {side} 中</translation>
+    </message>
+    <message>
+        <source> ({})</source>
+        <translation>（{}）</translation>
     </message>
     <message>
         <source>the end</source>

@@ -78,9 +78,11 @@ def test_the_menu_brings_the_panel_up_and_asks_for_the_file(
     assert action.isEnabled()
     assert keys_text(action) == "Ctrl+Shift+D"
     assert any(entry.endswith(": Compare with a session") for entry, _ in CommandPalette(window.menus.top).entries)
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (b, ""))
+    asked = []
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *given: asked.append(given[2]) or (b, ""))
     with qtbot.waitSignal(panel.comparing.read):
         action.trigger()
+    assert asked == [str(Path(a).parent)]  # where nothing was opened by a dialog before
     assert "a.dscope" in panel.of_a.text()
     assert "b.dscope" in panel.of_b.text()
     assert b in window.preferences.recent_sessions

@@ -16,6 +16,8 @@ from engine.errors import InputError
 from engine.session import schema
 from engine.session.store import Session
 from tests.engine.figures.served import recorded, session_of
+from tests.engine.importing.made import serving_trace
+from tests.engine.importing.made import session_of as traced
 from tests.engine.session.synthetic import synthetic_session
 
 
@@ -72,3 +74,8 @@ def test_a_change_of_switches_is_typed_and_read_back() -> None:
     change = SwitchChange(20, {"kv": "paged", "k": 2, "graphs": False, "kv_memory": 2**29})
     assert switch_change(typed_change(change)) == change
     assert typed_change(SwitchChange(3, {"kv_memory": None})) == ""
+
+
+def test_of_a_trace_it_is_not_said_that_a_server_made_it() -> None:
+    with pytest.raises(InputError, match="A profiler's trace tells no settings"):
+        recorded_run(traced(serving_trace(2, layers=1)))

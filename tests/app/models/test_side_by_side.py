@@ -7,11 +7,14 @@ import math
 import pytest
 
 from app.models.differences import ALL_NAMES, GROUP_NAMES
+from app.models.overlay import overlay
 from app.models.side_by_side import compared, parting_text, side_name, verdict
 from engine.figures.metrics import summarise
 from engine.figures.side_by_side import Pair, Parting, SideBySide
 from engine.session.patience import GivenUpError, Patience
 from tests.engine.figures.served import recorded, session_of
+from tests.engine.importing.made import serving_trace
+from tests.engine.importing.made import session_of as traced
 from tests.engine.session.synthetic import synthetic_session
 
 SAME = Pair(0, 0, 3, None)
@@ -69,3 +72,11 @@ def test_a_comparison_that_is_given_up_ends() -> None:
     patience.give_up()
     with pytest.raises(GivenUpError):
         compared(synthetic_session(3), synthetic_session(3), "", "", patience)
+
+
+def test_a_side_without_tokens_has_no_line_over_tokens() -> None:
+    """A profiler's trace has none: all of its steps would stand at token 0."""
+    session = traced(serving_trace(6, layers=1))
+    trace = compared(session, session, "", "", Patience()).sides.a
+    assert overlay(trace, "latency", "token") is None
+    assert overlay(trace, "latency", "step") is not None

@@ -15,6 +15,7 @@ from app.models.attention_grid import CELLS
 from app.models.attention_rows import AttentionRows
 from app.models.head_maps import HeadMaps
 from app.panels.attention import AttentionPanel
+from app.panels.attention_words import nothing
 from app.widgets.heatmap import CLIPPED, LOG_FLOOR, lookup_table, shade
 from engine.core.settings import Probe
 from engine.figures.json_figures import json_figures
@@ -353,3 +354,12 @@ def test_the_percentile_is_of_the_cells_that_are_drawn(qtbot: QtBot) -> None:
     assert panel.map.coarseness > 1
     drawn = panel.map.image.image
     assert 0.03 < (drawn == CLIPPED).sum() / (drawn > 0).sum() < 0.07
+
+
+def test_of_a_request_without_rows_it_is_not_said_that_the_head_was_not_recorded() -> None:
+    """In a replay, for example, where the request that is selected has not begun."""
+    session = synthetic_session(4)
+    session.apply([schema.RequestArrived(9, "later", [1, 2], ["la", "ter"], "{}", 10**12)])
+    there, elsewhere = Selected(layer=0, head=0), Selected(layer=3, head=0)
+    assert nothing(session, there, 9) == "Of request 9 nothing was recorded. Recorded: L0 H0."
+    assert nothing(session, elsewhere, 9).startswith("No attention of layer 3, head 0 is recorded yet;")

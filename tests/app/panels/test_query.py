@@ -238,6 +238,18 @@ def test_a_query_that_runs_can_be_cancelled_by_escape(qtbot: QtBot, session: Ses
     qtbot.waitUntil(lambda: not jobs.busy)
 
 
+def test_the_fault_of_the_query_before_is_gone_while_the_next_one_runs(qtbot: QtBot, session: Session) -> None:
+    jobs = Jobs(pytest.fail)
+    panel = query_panel(qtbot, session, jobs=jobs)
+    ask(panel, "SELEC broken")
+    qtbot.waitUntil(lambda: bool(panel.fault.fault))
+    ask(panel, ENDLESS)
+    assert panel.run.busy
+    assert panel.fault.fault == ""
+    panel.run.cancel()
+    qtbot.waitUntil(lambda: not jobs.busy)
+
+
 def test_another_session_drops_the_answer(qtbot: QtBot, session: Session) -> None:
     panel = query_panel(qtbot, session)
     ask(panel, "SELECT 1")

@@ -7,15 +7,16 @@ from typing import cast
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QFontMetricsF, QGuiApplication
 from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from app.core.selection import Selection
 from app.look import theme
+from app.look.theme import ui_font
 from app.panels.base import EngineControl, Panel, PanelContext
 from app.panels.session import SessionPanel
-from app.widgets.fact_table import BREAK, Fact, FactTable, breakable
+from app.widgets.fact_table import BREAK, PADDING, Fact, FactTable, breakable
 from engine.session.edits import MOST_OF_NOTES
 from engine.session.schema import FactsSet, Mark
 from engine.session.store import Session
@@ -229,6 +230,19 @@ def test_long_values_wrap_within_the_width(qtbot: QtBot) -> None:
     table.show_facts([Fact("A", "short", "x"), Fact("A", "path", "/folder" * 30)], ("Fact", "Value"))
     assert table.columnWidth(0) + table.columnWidth(1) <= table.viewport().width()
     assert table.rowHeight(2) > 2 * table.rowHeight(1)
+
+
+def test_the_longest_name_of_a_fact_stands_in_one_line(qtbot: QtBot) -> None:
+    """Widths are fractions of a pixel: rounded down, the column of the names was too narrow for the longest."""
+    table = FactTable("facts")
+    qtbot.addWidget(table)
+    table.resize(700, 300)
+    table.show()
+    for name in ("L3 and memory", "W", "Memory of a model", "il", "AVAVAV", "a longer name, with a comma"):
+        table.show_facts([Fact("A", name, "x")], ("Fact", "Value"))
+        exact = QFontMetricsF(ui_font()).horizontalAdvance(name)
+        assert table.columnWidth(0) - PADDING >= exact
+        assert table.rowHeight(1) < 2 * QFontMetricsF(ui_font()).height()
 
 
 LOOKS: dict[str, Callable[[], Panel]] = {
