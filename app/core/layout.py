@@ -57,9 +57,7 @@ def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWid
     named = {name for row in grid for cell in row for name in cell}
     rest = [name for name in docks if name not in named]
     for dock in (side, *docks.values()):
-        window.removeDockWidget(dock)
-        if dock.isFloating():  # otherwise Qt gives a dock its window's flags anew, and styles all that is in it
-            dock.setFloating(False)
+        _take_out(window, dock)
     window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, side)
     side.show()
     if not grid:
@@ -85,6 +83,12 @@ def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWid
                 docks[name].show()
             docks[cell[0]].raise_()
     window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+
+
+def _take_out(window: QMainWindow, dock: QDockWidget) -> None:
+    window.removeDockWidget(dock)
+    if dock.isFloating():  # otherwise Qt would give it a window's flags anew, and style all that is in it
+        dock.setFloating(False)
 
 
 def proportion(
