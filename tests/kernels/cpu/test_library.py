@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -175,6 +176,38 @@ def test_many_processes_make_it_at_once(source: Path, tmp_path: Path, used: Use)
     assert used(source, kept, 4) == [(0, "42", "")] * 4
     (file,) = kept.iterdir()
     assert file.suffix == ".so"
+
+
+def test_one_process_makes_it_and_the_others_wait_for_that(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first thread is the process that compiles: it ends when the second one has been seen to wait, or cannot."""
+    ran, kept = counted(monkeypatch), tmp_path / "kept"
+    assert library.compiled([source], tmp_path / "another").answer() == 42
+    once = len(ran)
+    waiting, real = threading.Event(), library._whole
+    looks: list[str] = []
+
+    def whole(folder: Path, name: str) -> list[Path]:
+        looks.append(threading.current_thread().name)
+        if looks.count("second"):
+            waiting.set()
+        return real(folder, name)
+
+    def compile_late(*arguments: object) -> None:
+        second.start()
+        assert waiting.wait(10)
+        compile_now(*arguments)  # type: ignore[arg-type]
+
+    compile_now = library._compile
+    monkeypatch.setattr(library, "_whole", whole)
+    monkeypatch.setattr(library, "_compile", compile_late)
+    answers: list[int] = []
+    second = threading.Thread(target=lambda: answers.append(library.compiled([source], kept).answer()), name="second")
+    assert library.compiled([source], kept).answer() == 42
+    second.join()
+    assert answers == [42]
+    assert len(ran) == 2 * once
 
 
 def test_a_folder_that_takes_nothing_costs_only_the_next_compilation(source: Path, tmp_path: Path) -> None:
