@@ -25,6 +25,7 @@ os.environ.setdefault("PYTEST_QT_API", "pyside6")  # no ini option: tests/gpu ru
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRITON_INTERPRET", "1")
 listen()
+gc.disable()  # until everything is imported: see `pytest_collection_finish`
 if next(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"), None):
     # Whatever else is installed: text is as wide, and pictures look, as on the machine that made them.
     os.environ.setdefault("FONTCONFIG_FILE", str(Path(__file__).parent / "fonts.conf"))
@@ -57,6 +58,7 @@ def pytest_collection_finish() -> None:
     What tests make is collected as ever.
     """
     gc.freeze()
+    gc.enable()
 
 
 def _threads() -> set[threading.Thread]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -56,7 +56,8 @@ def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWid
     grid = [[cell for cell in row if cell] for row in present]
     named = {name for row in grid for cell in row for name in cell}
     rest = [name for name in docks if name not in named]
-    _take_out(window, (side, *docks.values()))
+    for dock in (side, *docks.values()):
+        _take_out(window, dock)
     window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, side)
     side.show()
     if not grid:
@@ -84,11 +85,10 @@ def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWid
     window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
 
 
-def _take_out(window: QMainWindow, docks: Iterable[QDockWidget]) -> None:
-    for dock in docks:
-        window.removeDockWidget(dock)
-        if dock.isFloating():  # otherwise Qt gives a dock its window's flags anew, and styles all that is in it
-            dock.setFloating(False)
+def _take_out(window: QMainWindow, dock: QDockWidget) -> None:
+    window.removeDockWidget(dock)
+    if dock.isFloating():  # otherwise Qt would give it a window's flags anew, and style all that is in it
+        dock.setFloating(False)
 
 
 def proportion(

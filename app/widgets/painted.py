@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import ClassVar
 
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.look.painting import painting
 from app.look.theme import CAPTION_SCALE, theme, ui_font
@@ -33,6 +34,14 @@ class PaintedWidget(QWidget):
 
 def caption_height() -> float:
     """Height in pixels of a line in the caption font."""
+    return _caption_height(QApplication.font())
+
+
+@lru_cache(maxsize=32)
+def _caption_height(_base: QFont) -> float:
+    """The same, looked up by the application's font, from which the caption font is made: every move of the pointer
+    over a chart asks some times.
+    """
     return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
 
 

@@ -12,9 +12,11 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -24,6 +26,9 @@ import torch
 from platformdirs import user_cache_dir
 
 from kernels.errors import KernelUnavailableError
+
+if sys.platform != "win32":
+    import fcntl
 
 FLAGS: Final = ("-std=c11", "-O3", "-fno-trapping-math", "-ffp-contract=fast", "-pthread", "-fPIC")
 """Standard C alone would round a product before it is added, and need two instructions where processors have one."""
@@ -104,9 +109,42 @@ def compiled(sources: list[Path], folder: Path, variant: tuple[str, ...] = ()) -
     """
     compiler = c_compiler()
     name = _name(compiler, sources, variant)
+    if (found := _loaded(folder, name)) is not None:
+        return found
+    with _one_at_a_time(folder):
+        found = _loaded(folder, name)  # another process may have made it meanwhile
+        return found if found is not None else _made(compiler, name, sources, folder, variant)
+
+
+def _loaded(folder: Path, name: str) -> ctypes.CDLL | None:
+    """The library that is kept under this name; None where there is none that can be loaded."""
     for kept in _whole(folder, name):
         with suppress(OSError):  # complete, but not loadable (a folder mounted as noexec): compile again
             return ctypes.CDLL(str(kept))
+    return None
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """The context of compiling for a folder: other processes wait until it ends, with its process at the latest.
+
+    Where they cannot be kept waiting (Windows, some file systems), each compiles for itself.
+    """
+    descriptor = None
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+        if sys.platform != "win32":
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _made(compiler: str, name: str, sources: list[Path], folder: Path, variant: tuple[str, ...]) -> ctypes.CDLL:
+    """A library that is compiled now, and kept in the folder if that takes it."""
     try:
         with tempfile.TemporaryDirectory() as build:
             made = Path(build) / f"{name}.so"

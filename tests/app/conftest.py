@@ -34,6 +34,10 @@ READY = schema.ModelReady(
 )  # fmt: skip
 
 
+LONGEST_WAIT_S = 0.01
+"""How long an engine waits for what nobody sends it: each window that is closed waits for the end of it."""
+
+
 class ScriptedEngine:
     """An engine process whose answers are synthetic: a run is given out batch by batch while it is not paused."""
 
@@ -97,7 +101,7 @@ class ScriptedEngine:
                 return batch
         if not self._answers:
             self._bell.clear()
-            self._bell.wait(timeout_s)
+            self._bell.wait(min(timeout_s, LONGEST_WAIT_S))
         if self._answers:
             return self._answers.popleft()
         if self.dead:

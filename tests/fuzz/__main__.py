@@ -59,7 +59,8 @@ def _search(options: argparse.Namespace, folder: Path) -> int:
     import_everything(window=recorded, engine=options.kind != "sessions", fork=not options.real)
     if recorded:
         import tests.fuzz.walking  # noqa: F401 - before the cases are forked
-    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+    if options.kind != SHORT:  # the suite has a cache of its own, in which the C kernels are compiled already
+        os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     if recorded:
         bases.make_sessions(folder)
     if options.kind != "sessions":

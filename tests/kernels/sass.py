@@ -112,7 +112,7 @@ def code_of(built: Any) -> Code:
         cubin = Path(folder) / "kernel.cubin"
         cubin.write_bytes(built.asm["cubin"])
         usage = said(["cuobjdump", "-res-usage", str(cubin)])
-        listing = said(["nvdisasm", "-g", "-c", str(cubin)])
+        listing = said(["nvdisasm", "-g", "-c", "-ndf", str(cubin)])  # what jumps where is not asked, and takes a third
     facts = re.search(r"REG:(\d+) STACK:(\d+) SHARED:\d+ LOCAL:(\d+)", usage)
     assert facts is not None, usage
     registers, stack, local = (int(number) for number in facts.groups())

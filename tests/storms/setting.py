@@ -52,8 +52,11 @@ class Setting:
 
 
 @contextmanager
-def setting(steps: int = 400) -> Iterator[Setting]:
-    """A folder of an hour, with a session of so many steps and without a user's own files."""
+def setting(steps: int = 400, cache: str | None = None) -> Iterator[Setting]:
+    """A folder of an hour, with a session of so many steps and without a user's own files.
+
+    `cache` is a cache folder to use; by default an empty one, in which the C kernels are compiled first.
+    """
     with TemporaryDirectory(prefix="storm-") as name:
         folder = Path(name)
         with SessionWriter(folder / "old.dscope") as writer:
@@ -61,6 +64,7 @@ def setting(steps: int = 400) -> Iterator[Setting]:
                 writer.append(batch)
         own = {"PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}
         own |= {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CACHE", "DATA", "CONFIG")}
+        own |= {} if cache is None else {"XDG_CACHE_HOME": cache}
         yield Setting(folder, {**os.environ, **own})
 
 

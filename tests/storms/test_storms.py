@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from tests.storms.setting import Setting, setting
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Setting]:
-    with setting(steps=60) as made:
+    with setting(steps=60, cache=os.environ["XDG_CACHE_HOME"]) as made:
         yield made
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,33 +71,70 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "longer": lambda data: data + b"x",
 }
 
-USES = """
-import sys
-from collections.abc import Callable
+USERS = """
+import json, os, sys
 from pathlib import Path
 from kernels.cpu import library
-print(library.compiled([Path(sys.argv[1])], Path(sys.argv[2])).answer())
+
+def use(source, kept, said):
+    try:
+        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        Path(said).with_suffix(".answer").write_text(str(library.compiled([Path(source)], Path(kept)).answer()))
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+    os._exit(0)
+
+for line in sys.stdin:
+    running = []
+    for one in json.loads(line):
+        running.append(os.fork())
+        if not running[-1]:
+            use(*one)
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) for one in running]), flush=True)
 """
+"""Forks processes that use the library at the same time: to import torch takes longer than all the rest."""
 
 
-def used(source: Path, kept: Path) -> subprocess.CompletedProcess[str]:
-    """What a process of its own gets of the library: a damaged one may kill it."""
-    return subprocess.run(
-        [sys.executable, "-c", USES, str(source), str(kept)], capture_output=True, text=True, check=False,
-        cwd=Path(library.__file__).parents[2],
-    )  # fmt: skip
+Use = Callable[[Path, Path, int], list[tuple[int, str, str]]]
+
+
+@pytest.fixture(scope="module")
+def users() -> Iterator[subprocess.Popen[str]]:
+    root = Path(library.__file__).parents[2]
+    command = [sys.executable, "-c", USERS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+        yield process
+        process.communicate()
+
+
+@pytest.fixture
+def used(users: subprocess.Popen[str], tmp_path: Path) -> Use:
+    """What processes of their own get of the library (status, answer, what they said): a damaged one may kill them."""
+
+    def use(source: Path, kept: Path, processes: int) -> list[tuple[int, str, str]]:
+        said = [tmp_path / f"{number}.said" for number in range(processes)]
+        assert users.stdin is not None
+        assert users.stdout is not None
+        print(json.dumps([(str(source), str(kept), str(one)) for one in said]), file=users.stdin, flush=True)
+        answers = [one.with_suffix(".answer") for one in said]
+        return [
+            (status, answer.read_text() if answer.exists() else "", one.read_text())
+            for status, answer, one in zip(json.loads(users.stdout.readline()), answers, said, strict=True)
+        ]
+
+    return use
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_library_is_never_loaded_and_made_again(damage: str, source: Path, tmp_path: Path) -> None:
+def test_a_damaged_library_is_never_loaded_and_made_again(damage: str, source: Path, tmp_path: Path, used: Use) -> None:
     kept = tmp_path / "kept"
     assert library.compiled([source], kept).answer() == 42
     (file,) = kept.iterdir()
     data = file.read_bytes()
     file.unlink()  # the one that is loaded stays mapped
     file.write_bytes(DAMAGES[damage](data))
-    done = used(source, kept)
-    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+    assert used(source, kept, 1) == [(0, "42", "")]
     assert [one.read_bytes() for one in kept.iterdir()] == [data]
 
 
@@ -132,14 +171,43 @@ def test_a_full_disk_leaves_nothing_half_written(source: Path, tmp_path: Path, m
     assert list((tmp_path / "kept").iterdir()) == []
 
 
-def test_many_processes_make_it_at_once(source: Path, tmp_path: Path) -> None:
+def test_many_processes_make_it_at_once(source: Path, tmp_path: Path, used: Use) -> None:
     kept = tmp_path / "kept"
-    command = [sys.executable, "-c", USES, str(source), str(kept)]
-    root = Path(library.__file__).parents[2]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) for _ in range(4)]
-    assert [one.communicate()[0] for one in running] == ["42\n"] * 4
+    assert used(source, kept, 4) == [(0, "42", "")] * 4
     (file,) = kept.iterdir()
     assert file.suffix == ".so"
+
+
+def test_one_process_makes_it_and_the_others_wait_for_that(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first thread is the process that compiles: it ends when the second one has been seen to wait, or cannot."""
+    ran, kept = counted(monkeypatch), tmp_path / "kept"
+    assert library.compiled([source], tmp_path / "another").answer() == 42
+    once = len(ran)
+    waiting, real = threading.Event(), library._whole
+    looks: list[str] = []
+
+    def whole(folder: Path, name: str) -> list[Path]:
+        looks.append(threading.current_thread().name)
+        if looks.count("second"):
+            waiting.set()
+        return real(folder, name)
+
+    def compile_late(*arguments: object) -> None:
+        second.start()
+        assert waiting.wait(10)
+        compile_now(*arguments)  # type: ignore[arg-type]
+
+    compile_now = library._compile
+    monkeypatch.setattr(library, "_whole", whole)
+    monkeypatch.setattr(library, "_compile", compile_late)
+    answers: list[int] = []
+    second = threading.Thread(target=lambda: answers.append(library.compiled([source], kept).answer()), name="second")
+    assert library.compiled([source], kept).answer() == 42
+    second.join()
+    assert answers == [42]
+    assert len(ran) == 2 * once
 
 
 def test_a_folder_that_takes_nothing_costs_only_the_next_compilation(source: Path, tmp_path: Path) -> None:
