@@ -31,10 +31,10 @@ LAST_S: Final = 600.0
 class WatchControl(QObject):
     """Divides a watch into recordings one after the other, and deletes old ones where only the last minutes are kept.
 
-    The next part begins while the server goes on: what the server does in the few milliseconds between the two is in
-    neither, and requests that run then are requests from before in the next part. Where a person looks at something in
-    the part that ends, it stays shown. A part with a name, notes or a mark of a person is never deleted, nor one that
-    any window shows.
+    The next part begins while the server goes on: what the server does in the fifth of a second between the two is in
+    neither, and requests that run then are requests from before in the next part. Where a person looks at something
+    in the part that ends, it stays shown. A part with a name, notes or a mark of a person is never deleted, nor one
+    that any window shows.
     """
 
     said = Signal(str)
@@ -118,6 +118,7 @@ class WatchControl(QObject):
         if self._ending is None or reason == "failed":
             self._ending = None
             self._timer.stop()
+            self._delete_old()
 
     def _delete_old(self) -> None:
         """Delete the parts that are not kept any more, but for those that a window shows or reads now."""
