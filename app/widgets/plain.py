@@ -56,6 +56,15 @@ def title_text(text: str) -> str:
     return straight(text).replace("[*]", "[*][*]")
 
 
+class PlainStaticText(QtGui.QStaticText):
+    """A text that is laid out once and painted often, literally."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)  # before the text, which is read as it is set
+        self.setText(straight(text))
+
+
 class PlainLabel(QLabel):
     """A label that shows its text literally; with a buddy, `&` marks the letter of its key."""
 

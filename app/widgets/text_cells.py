@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QStaticText
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex
+from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyleOptionViewItem
 
 from app.look.theme import GRID, theme, ui_font
+from app.widgets.plain import PlainStaticText
 from app.widgets.themed_table import Cell
 from app.widgets.whole_figures import WholeFigures, whole_figures
 
@@ -30,7 +31,7 @@ class TextCells(WholeFigures):
     ) -> None:
         super().__init__(view)
         self._view, self._cell_of, self._is_left = view, cell_of, is_left
-        self._laid_out: dict[str, tuple[QStaticText, int]] = {}
+        self._laid_out: dict[str, tuple[PlainStaticText, int]] = {}
         """The glyphs of a text and how wide they are, pixels."""
         self.restyle()
 
@@ -59,14 +60,13 @@ class TextCells(WholeFigures):
         painter.setPen(self._muted if cell.muted and not selected else self._text)
         painter.drawStaticText(left, rect.top() + (rect.height() - self._metrics.height()) // 2, text)
 
-    def _of(self, text: str) -> tuple[QStaticText, int]:
+    def _of(self, text: str) -> tuple[PlainStaticText, int]:
         found = self._laid_out.get(text)
         if found is None:
             if len(self._laid_out) >= MOST_LAID_OUT:
                 self._laid_out.clear()
-            laid_out = QStaticText(text)
-            laid_out.setTextFormat(Qt.TextFormat.PlainText)
-            laid_out.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+            laid_out = PlainStaticText(text)
+            laid_out.setPerformanceHint(laid_out.PerformanceHint.AggressiveCaching)
             laid_out.prepare(font=ui_font())
             found = self._laid_out[text] = (laid_out, self._metrics.horizontalAdvance(text))
         return found

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from PySide6 import QtGui
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QTextDocument
-from PySide6.QtWidgets import QLabel, QToolTip
+from PySide6.QtGui import QImage, QPainter, QTextDocument
+from PySide6.QtWidgets import QApplication, QLabel, QToolTip
 from pytestqt.qtbot import QtBot
 
 from app.dialogs.palette import CommandPalette
 from app.dialogs.shortcuts import all_actions
-from app.widgets.plain import PlainLabel, menu_text, plain, title_text, without_keys
+from app.widgets.plain import PlainLabel, PlainStaticText, menu_text, plain, title_text, without_keys
 from app.window.main_window import MainWindow
 from tests.app.test_window import a_recording
 
@@ -161,3 +161,17 @@ def _is_plain(argument: ast.expr) -> bool:
 )
 def test_a_command_is_listed_without_the_letter_of_its_key(text: str, shown: str) -> None:
     assert without_keys(text) == shown
+
+
+def test_a_text_that_is_laid_out_once_is_painted_literally(qapp: QApplication) -> None:
+    image = QImage(200, 30, QImage.Format.Format_RGB32)
+
+    def painted(text: str) -> QImage:
+        image.fill(Qt.GlobalColor.white)
+        painter = QPainter(image)
+        painter.drawStaticText(0, 0, PlainStaticText(text))
+        painter.end()
+        return image.copy()
+
+    assert PlainStaticText("<b>x</b>").size().width() > 2 * PlainStaticText("x").size().width()
+    assert painted("<i></i>") != painted("")
