@@ -106,7 +106,7 @@ def difference_heads() -> Heads:
                 "Of the relative difference, by a bootstrap over steps. “—”: counted, so exact, or too few steps.",
             ),
         ),
-        ("", translate("ComparePanel", "◆: a significant difference. ▲ worse, ▼ better.")),
+        ("", translate("ComparePanel", "◆: a significant difference, and whether B is better or worse.")),
     ]
 
 
@@ -144,7 +144,9 @@ def mark_of(one: Difference) -> str:
     """The mark of a significant difference, and whether it is for the worse."""
     if not one.significant:
         return ""
-    return MARK + {True: " ▲", False: " ▼", None: ""}[one.worse]
+    translate = QCoreApplication.translate
+    words = {True: translate("ComparePanel", "worse"), False: translate("ComparePanel", "better"), None: ""}
+    return f"{MARK} {words[one.worse]}".rstrip()
 
 
 def mark_tip(one: Difference) -> str:

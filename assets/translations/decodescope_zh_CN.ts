@@ -1414,8 +1414,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>相对差的区间，由对步的自助法（bootstrap）得出。“—”：计数得出因而精确，或步数太少。</translation>
     </message>
     <message>
-        <source>◆: a significant difference. ▲ worse, ▼ better.</source>
-        <translation>◆：显著差异。▲ 变差，▼ 变好。</translation>
+        <source>◆: a significant difference, and whether B is better or worse.</source>
+        <translation>◆：显著差异，以及 B 更好还是更差。</translation>
     </message>
     <message>
         <source>Counted, not measured: there is no chance in it.</source>
@@ -1424,6 +1424,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Both sides have too few of these to tell what is chance.</source>
         <translation>两侧的此类数据太少，无法分辨偶然差异。</translation>
+    </message>
+    <message>
+        <source>worse</source>
+        <translation>更差</translation>
+    </message>
+    <message>
+        <source>better</source>
+        <translation>更好</translation>
     </message>
     <message>
         <source>B is worse, beyond chance</source>
