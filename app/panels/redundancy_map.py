@@ -41,9 +41,9 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
         self.names: list[str] = []
         """Texts of the positions, where one request is shown."""
         self.caption = ""
+        """A text that names the request to which the map is limited; "" without a limit."""
         self.nothing = ""
         """What is said where the map has no cell yet."""
-        """A text that names the request to which the map is limited; "" without a limit."""
         self.step: int | None = None
         self.describe: Callable[[int, int], str] | None = None
         self._picture: QImage | None = None
