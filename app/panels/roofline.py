@@ -218,18 +218,14 @@ class RooflinePanel(Panel):
 
     def _cache_ceiling(self, roof: Roof, level: Level) -> Ceiling:
         words = self.tr("{level}, up to {size}: {rate} {mark}").format(
-            level=self.level_name(level.name), size=memory(int(level.size_bytes)),
+            level=level_name(level.name), size=memory(int(level.size_bytes)),
             rate=rate(level.read_bytes_per_s, "B/s"), mark=MEASURED,
         )  # fmt: skip
-        name = f"{self.level_name(level.name)} {rate(level.read_bytes_per_s, 'B/s')} {MEASURED}"
+        name = f"{level_name(level.name)} {rate(level.read_bytes_per_s, 'B/s')} {MEASURED}"
         return Ceiling(roof.flops_per_s, level.read_bytes_per_s, "", words, name, cache=True)
 
     def _phase_colour(self, phase: str) -> str:
         return theme().groups["draft" if phase == "draft" else GROUP_OF[phase]]
-
-    def level_name(self, level: str) -> str:
-        """The name of a level of memory on the screen."""
-        return level_name(level)
 
     def bound_name(self, point: Point, roof: Roof) -> str:
         """What limits a point, in words."""
@@ -237,7 +233,7 @@ class RooflinePanel(Panel):
             return self.tr("compute-bound")
         if point.level == MEMORY:
             return self.tr("memory-bound")
-        return self.tr("memory-bound ({level})").format(level=self.level_name(point.level))
+        return self.tr("memory-bound ({level})").format(level=level_name(point.level))
 
     def _write_table(self, roof: Roof | None) -> None:
         heads = [
@@ -333,7 +329,7 @@ class RooflinePanel(Panel):
         )
         return form.format(
             name=name, intensity=_intensity(point.intensity), ridge=_intensity(over.ridge),
-            factor=significant(point.factor(roof)), level=self.level_name(point.level),
+            factor=significant(point.factor(roof)), level=level_name(point.level),
         )  # fmt: skip
 
     def describe(self, key: str) -> str:

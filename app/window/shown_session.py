@@ -84,8 +84,8 @@ class ShownSession(QObject):
         super().__init__(parent)
         self.now: FiledSession | None = None
         self.live: FiledSession | None = None
-        self._stays = False
-        """Whether what is shown stays shown when the next run begins."""
+        self.stays: Callable[[Session], bool] = lambda _: False
+        """Whether what is shown stays shown when this session begins."""
         self._jobs = jobs
         self._folder = feed.recordings.folder
         """Where the sessions of imported traces are kept."""
@@ -174,10 +174,6 @@ class ShownSession(QObject):
         if self.live is not None:
             self._put(self.live)
 
-    def expect_next_part(self, stays: bool) -> None:
-        """The run that goes on is about to go on in another recording; `stays`: what is shown stays shown."""
-        self._stays = stays
-
     def show_part(self, part: Session | None) -> None:
         """Show a part of the session that is shown; None: all of it again."""
         if self.now is not None and part is not self.now.part:
@@ -219,10 +215,10 @@ class ShownSession(QObject):
 
     @Slot(object, str)
     def _on_session_started(self, session: Session, path: str) -> None:
+        stays = self.now is not None and self.stays(session)
         self.live = FiledSession(session, path)
         self._saves.recording_began(path)
-        stays, self._stays = self._stays, False
-        if stays and self.now is not None:
+        if stays:
             self.live_changed.emit()
         else:
             self.show_live()

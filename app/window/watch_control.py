@@ -64,8 +64,11 @@ class WatchControl(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
+        shown.stays = self._stays
         feed.session_started.connect(self._on_session)
         feed.run_ended.connect(self._on_run_ended)
+        feed.refused.connect(self._on_refused)
+        feed.engine_died.connect(self._on_engine_died)
 
     @property
     def kept_s(self) -> float:
@@ -83,19 +86,25 @@ class WatchControl(QObject):
         if not self._parts.is_due(self._clock() - self._begun_s, size_of(path), rows, self.kept_s):
             return
         self._ending = path
-        stays = not self._shown.is_live or live.part is not None or _looks_at_something(self._selection.now)
-        self._shown.expect_next_part(stays)
         self._feed.start_run(RunSpec(()))  # it waits for the end of the run that goes on, which it ends
 
     def before(self) -> list[Path]:
         """The parts before the one that goes on that hold some of the last minutes, oldest first."""
         return self._parts.reaching_back(self._clock(), self._begun_s, max(self.kept_s, LAST_S))
 
+    def _stays(self, session: Session) -> bool:
+        """Whether what is shown stays shown when this session begins: a person looks at something, and the session only
+        goes on with the watch.
+        """
+        live = self._shown.live
+        if self._ending is None or live is None or not _is_watch(session):
+            return False
+        return not self._shown.is_live or live.part is not None or _looks_at_something(self._selection.now)
+
     @Slot(object, str)
     def _on_session(self, session: Session, path: str) -> None:
         ending, self._ending = self._ending, None
-        serving = session.serving
-        if serving is None or "probe" in serving.levels:  # requests of our own end by themselves
+        if not _is_watch(session):
             self._parts = WatchParts()
             self._timer.stop()
             return
@@ -116,9 +125,22 @@ class WatchControl(QObject):
     @Slot(str)
     def _on_run_ended(self, reason: str) -> None:
         if self._ending is None or reason == "failed":
-            self._ending = None
-            self._timer.stop()
-            self._delete_old()
+            self._end()
+
+    @Slot(str, str)
+    def _on_refused(self, command: str, _sentence: str) -> None:
+        if command == "Start":
+            self._end()
+
+    @Slot(str, str, bool)
+    def _on_engine_died(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        """The watch is over: whatever begins next does not go on with it."""
+        self._ending = None
+        self._timer.stop()
+        self._delete_old()
 
     def _delete_old(self) -> None:
         """Delete the parts that are not kept any more, but for those that a window shows or reads now."""
@@ -136,6 +158,11 @@ class WatchControl(QObject):
 
         if free:
             self._jobs.start(work, lambda _: None)
+
+
+def _is_watch(session: Session) -> bool:
+    """Whether a session has no end of its own: requests that this program sends to a server end by themselves."""
+    return session.serving is not None and "probe" not in session.serving.levels
 
 
 def _looks_at_something(now: Selected) -> bool:

@@ -21,6 +21,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from engine.errors import SessionFileError
+from engine.export.chrome_lanes import process_lane, thread_lane
 from engine.export.chrome_layers import LAYER_PHASES, LAYERS, layer_slices, layered_steps
 from engine.export.chrome_trace import trace_events
 from engine.export.readable import slice_name
@@ -93,8 +94,7 @@ def _metadata(span: Span) -> Iterator[Json]:
     device = session.meta.get("device_name") or session.meta.get("device") or "device"
     device = device if session.serving is None else "server"
     for pid, name in ((ENGINE, f"engine: {session.meta.get('model', '')}"), (REQUESTS, "requests"), (DEVICE, device)):
-        yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
-        yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}
+        yield from process_lane(pid, name)
     lanes = {STEPS: "steps", PHASE_LANE: PHASES_NAME, TOKENS: "tokens"}
     if not told(session, "phases"):
         del lanes[PHASE_LANE]
@@ -108,8 +108,7 @@ def _metadata(span: Span) -> Iterator[Json]:
         more = f", first {layered} steps" if layered < len(span.step_ids) else ""
         lanes |= {LAYER_LANE: LAYERS + more, LAYER_PHASE_LANE: LAYER_PHASES + more}
     for tid, name in lanes.items():
-        yield {"ph": "M", "name": "thread_name", "pid": ENGINE, "tid": tid, "args": {"name": name}}
-        yield {"ph": "M", "name": "thread_sort_index", "pid": ENGINE, "tid": tid, "args": {"sort_index": tid}}
+        yield from thread_lane(ENGINE, tid, name)
 
 
 def _steps(session: Session, first: int, last: int) -> Iterator[Json]:

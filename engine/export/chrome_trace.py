@@ -13,7 +13,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.export.chrome_lanes import process_lane, thread_lane
+from engine.export.content import plain_rows
 from engine.export.span import Span
+from engine.session.event_table import EventTable
 from engine.session.store import Session
 
 KERNELS, HOST = 4, 5
@@ -35,64 +38,55 @@ def trace_events(span: Span) -> Iterator[Json]:
     session = span.session
     kernels, ranges = span.rows(session.kernels), span.rows(session.ranges)
     if len(kernels):
-        yield from _process(KERNELS, "device: kernels by stream")
-        yield from _kernels(session, kernels, set(ranges.tolist()))
+        yield from process_lane(KERNELS, "device: kernels by stream")
+        yield from _kernels(span, kernels, set(ranges.tolist()))
     if len(ranges):
-        yield from _process(HOST, "host: ranges by thread")
-        yield from _ranges(session, ranges, kernels)
+        yield from process_lane(HOST, "host: ranges by thread")
+        yield from _ranges(span, ranges, kernels)
 
 
-def _process(pid: int, name: str) -> Iterator[Json]:
-    yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
-    yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}
-
-
-def _kernels(session: Session, rows: Ints, launching: set[int]) -> Iterator[Json]:
-    table = session.kernels
-    columns = {name: table[name][rows].tolist() for name in table.names}
-    lanes = _Lanes(KERNELS)
-    for at, row in enumerate(rows.tolist()):
-        one = {name: values[at] for name, values in columns.items()}
+def _kernels(span: Span, rows: Ints, launching: set[int]) -> Iterator[Json]:
+    session, lanes = span.session, _Lanes(KERNELS)
+    for row, one in _told(span, session.kernels, rows):
         device, stream = one["device"], one["stream"]
         name = " ".join(
             ([f"device {device}"] if device >= 0 else []) + [f"stream {stream}" if stream >= 0 else "stream not told"]
         )
         tid = yield from lanes.of((device, stream), name, one["start_ns"], one["end_ns"])
         arguments = {
-            "phase": _word(table.words, "phase", one["phase"]),
-            "step": one["step_id"] if one["step_id"] >= 0 else "in none that is known",
+            "phase": one["phase"], "step": one["step_id"] if one["step_id"] >= 0 else "in none that is known",
             **({"correlation": one["correlation"]} if one["correlation"] >= 0 else {}),
             **({"bytes": one["moved_bytes"]} if one["moved_bytes"] >= 0 else {}),
-            **{key: _word(table.words, key, one[key]) for key in ("grid", "block")},
-        }
-        yield _slice(session, one, KERNELS, tid, arguments, table.words)
+            "grid": one["grid"], "block": one["block"],
+        }  # fmt: skip
+        yield _slice(session, one, KERNELS, tid, arguments)
         if one["range_id"] in launching:
             yield _arrow("f", row, KERNELS, tid, one["start_ns"])
 
 
-def _ranges(session: Session, rows: Ints, kernels: Ints) -> Iterator[Json]:
-    table = session.ranges
-    columns = {name: table[name][rows].tolist() for name in table.names}
+def _ranges(span: Span, rows: Ints, kernels: Ints) -> Iterator[Json]:
+    session, lanes = span.session, _Lanes(HOST)
     by_range = kernels[np.argsort(session.kernels["range_id"][kernels], kind="stable")]
     launched = session.kernels["range_id"][by_range]
-    lanes = _Lanes(HOST)
-    for at, row in enumerate(rows.tolist()):
-        one = {name: values[at] for name, values in columns.items()}
+    for row, one in _told(span, session.ranges, rows):
         tid = yield from lanes.of(one["thread_id"], _name(session, one["thread_id"]), one["start_ns"], one["end_ns"])
-        arguments = {"phase": _word(table.words, "phase", one["phase"]), "own time (ns)": one["self_ns"]}
-        yield _slice(session, one, HOST, tid, arguments, table.words)
+        yield _slice(session, one, HOST, tid, {"phase": one["phase"], "own time (ns)": one["self_ns"]})
         first, end = np.searchsorted(launched, (row, row + 1)).tolist()
         for kernel in by_range[first:end].tolist():
             yield _arrow("s", kernel, HOST, tid, one["start_ns"])
 
 
-def _slice(session: Session, one: Json, pid: int, tid: int, arguments: Json, words: dict[str, list[str]]) -> Json:
-    missing = _word(words, "ended", one["ended"]) == "missing"
-    category = CATEGORIES[_word(words, "kind", one["kind"])]
+def _told(span: Span, table: EventTable, rows: Ints) -> Iterator[tuple[int, Json]]:
+    """The number of each row of a table, and its values by column."""
+    for row, values in zip(rows.tolist(), plain_rows(span, table), strict=True):
+        yield row, dict(zip(table.names, values, strict=True))
+
+
+def _slice(session: Session, one: Json, pid: int, tid: int, arguments: Json) -> Json:
     return {
-        "ph": "X", "name": _name(session, one["name_id"]), "cat": category, "pid": pid, "tid": tid,
+        "ph": "X", "name": _name(session, one["name_id"]), "cat": CATEGORIES[one["kind"]], "pid": pid, "tid": tid,
         "ts": one["start_ns"] / 1e3, "dur": (one["end_ns"] - one["start_ns"]) / 1e3,
-        "args": {**arguments, **({"end": "not told by the trace"} if missing else {})},
+        "args": {**arguments, **({"end": "not told by the trace"} if one["ended"] == "missing" else {})},
     }  # fmt: skip
 
 
@@ -108,11 +102,6 @@ def _arrow(kind: str, kernel: int, pid: int, tid: int, at_ns: int) -> Json:
 def _name(session: Session, name_id: int) -> str:
     names = session.trace_names
     return names[name_id] if 0 <= name_id < len(names) else "not told"
-
-
-def _word(words: dict[str, list[str]], column: str, value: Any) -> Any:
-    """A cell: columns of words hold their numbers."""
-    return words[column][value] if column in words else value
 
 
 class _Lanes:
@@ -136,6 +125,5 @@ class _Lanes:
         self._count += 1
         lanes.append((self._count, [end_ns]))
         more = f" (lane {len(lanes)})" if len(lanes) > 1 else ""
-        for what, value in (("thread_name", {"name": name + more}), ("thread_sort_index", {"sort_index": self._count})):
-            yield {"ph": "M", "name": what, "pid": self._pid, "tid": self._count, "args": value}
+        yield from thread_lane(self._pid, self._count, name + more)
         return self._count

@@ -48,15 +48,15 @@ def contents(span: Span) -> Iterator[Content]:
     yield Content("tokens", {**_columns(session.tokens), "alternatives": "alternatives"}, _tokens(span))
     yield Content("token_texts", {"token_id": "whole", "text": "text"}, sorted(session.token_texts.items()))
     for table in (session.work, session.speculation, session.kv_blocks):
-        yield Content(table.table, _columns(table), _plain(span, table))
+        yield Content(table.table, _columns(table), plain_rows(span, table))
     yield Content("attention", ATTENTION_COLUMNS, _attention(span))
     for table in (session.device_samples, session.metric_samples):
         names = COLUMNS[table.table]
-        yield Content(table.table, _columns(table, names), _plain(span, table, names))
+        yield Content(table.table, _columns(table, names), plain_rows(span, table, names))
     yield Content("trace_names", {"id": "whole", "text": "text"}, enumerate(session.trace_names))
     for table in (session.kernels, session.ranges):
         names = COLUMNS[table.table]
-        yield Content(table.table, _columns(table, names), _plain(span, table, names))
+        yield Content(table.table, _columns(table, names), plain_rows(span, table, names))
     marks = ((mark.t_ns, mark.kind, mark.label) for mark in span.marks())
     yield Content("marks", {"t_ns": "whole", "kind": "text", "label": "text"}, marks)
 
@@ -91,8 +91,8 @@ def _columns(table: EventTable, names: Sequence[str] = ()) -> dict[str, Kind]:
     return {name: by_name[name] for name in names or table.names}
 
 
-def _plain(span: Span, table: EventTable, names: Sequence[str] = ()) -> Iterator[Sequence[Any]]:
-    """The rows of a table that lie in the span."""
+def plain_rows(span: Span, table: EventTable, names: Sequence[str] = ()) -> Iterator[Sequence[Any]]:
+    """The rows of a table that lie in the span, in the order of `names` or its own columns; codes as their words."""
     rows = span.rows(table)
     columns = []
     for name in names or table.names:
@@ -102,7 +102,7 @@ def _plain(span: Span, table: EventTable, names: Sequence[str] = ()) -> Iterator
 
 
 def _steps(span: Span) -> Iterator[Sequence[Any]]:
-    rows = _plain(span, span.session.steps)
+    rows = plain_rows(span, span.session.steps)
     ids = span.step_ids
     if not told(span.session, "phases"):
         yield from ((*row, *(None for _ in PHASES)) for row in rows)
@@ -117,7 +117,7 @@ def _steps(span: Span) -> Iterator[Sequence[Any]]:
 def _tokens(span: Span) -> Iterator[Sequence[Any]]:
     table = span.session.tokens
     at = table.names.index("id")
-    for row in _plain(span, table):
+    for row in plain_rows(span, table):
         ids, logprobs = span.session.details.alternatives(row[at])
         yield (*row, list(zip(ids.tolist(), logprobs.tolist(), strict=True)))
 

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.core.recent_recordings import is_worked_on
 from app.window.main_window import MainWindow
 from engine.client.recordings import Recordings
+from engine.session import schema
 from engine.session.edits import USER, edit_file
 from engine.session.file import open_session
 from engine.session.schema import FactsSet, Mark, MarkChanged
@@ -130,6 +131,45 @@ def test_what_a_person_looks_at_stays_while_the_watch_goes_on(qtbot: QtBot, watc
     watch.menus.actions["show_live"].trigger()
     assert watch.shown.is_live
     assert watch.shown.session is not session
+
+
+@pytest.mark.parametrize("how", ["failed", "refused"])
+def test_a_watch_that_fails_between_two_parts_leaves_nothing_for_the_next_run(
+    qtbot: QtBot,
+    watch: MainWindow,
+    clock: Clock,
+    servers: Servers,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    session = watch.shown.session
+    assert session is not None
+    qtbot.waitUntil(lambda: len(session.steps) > 3)
+    watch.selection.change(step=2)
+    clock.s += 60 * MINUTE
+    with monkeypatch.context() as patch:
+        patch.setattr(watch.feed, "start_run", lambda _run: watch.feed.stop_run())
+        refused = schema.Refused("Start", "ServerError", "The server is gone.")
+        ended = schema.RunEnded("failed" if how == "failed" else "stopped")
+        monkeypatch.setattr(servers.now, "_end", lambda _reason: None)
+        with qtbot.waitSignal(watch.feed.refused, timeout=WITHIN_MS):
+            watch.watching.look()
+            servers.now._run = None
+            servers.now.answer(*([] if how == "refused" else [refused]), ended, schema.StateChanged("idle"))
+            if how == "refused":
+                servers.now.answer(refused)
+    qtbot.waitUntil(lambda: watch.control.state == "idle")
+    with qtbot.waitSignal(watch.feed.session_started, timeout=WITHIN_MS):
+        watch.control.run_prompt()
+    assert watch.shown.is_live
+    assert watch.shown.session is not session
+    path = watch.shown.path
+    qtbot.waitUntil(lambda: watch.control.state == "running")
+    clock.s += MINUTE
+    with qtbot.waitSignal(watch.keeping.kept, timeout=WITHIN_MS) as kept:
+        watch.menus.actions["keep"].trigger()
+    assert "continues" not in open_session(path).meta
+    assert "continues" not in open_session(kept.args[0]).meta
 
 
 def test_what_just_happened_is_in_two_parts_shortly_after_the_second_began(
