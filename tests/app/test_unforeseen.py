@@ -102,6 +102,7 @@ def test_a_folder_whose_name_is_no_text_is_refused_and_the_engine_goes_on(
     assert not engines.now.closed
     with qtbot.waitSignal(window.feed.model_ready):
         window.control.start("demo")
+    qtbot.waitUntil(lambda: window.control.state == "idle")
     run_to_the_end(qtbot, window)
 
 
