@@ -87,10 +87,10 @@ class CompiledForward:
 
 def unavailable(decoder: Decoder) -> str | None:
     """Why a decoder cannot run as a compiled step here; None where it can."""
-    if reason := step.unavailable(decoder.dtype, decoder.embedding.dtype):
+    if reason := step.unavailable(decoder.dtype, decoder.embedding):
         return reason
     linears = (decoder.head, *(linear for layer in decoder.layers for linear in layer.linears))
-    return "a weight is not held as the native call reads it" if any(one.plain is None for one in linears) else None
+    return "a weight is not held as the native call reads it" if any(one.slabs is None for one in linears) else None
 
 
 def parts_of(decoder: Decoder) -> ModelParts:
@@ -112,16 +112,20 @@ def layer_parts(decoder: Decoder, index: int) -> LayerParts:
         attention_norm=norm_weights(layer.attention_norm), qkv=matrix(layer.qkv),
         heads_norm=None if layer.qk_norm is None else norm_weights(layer.qk_norm), out=matrix(layer.out),
         attention_post_norm=None if layer.attention_post_norm is None else norm_weights(layer.attention_post_norm),
-        ffn_norm=norm_weights(layer.ffn_norm), up=matrix(layer.mlp.up), down=matrix(layer.mlp.down),
+        ffn_norm=norm_weights(layer.ffn_norm), up=matrix(layer.mlp.up, decoder.config.mlp == "swiglu"),
+        down=matrix(layer.mlp.down),
         ffn_post_norm=None if layer.ffn_post_norm is None else norm_weights(layer.ffn_post_norm),
         rotation=decoder.rotation_of(index), window=decoder.config.window(index),
     )  # fmt: skip
 
 
-def matrix(linear: Linear) -> Matrix:
-    """A linear layer's weight as it is held."""
-    assert linear.plain is not None
-    return Matrix(linear.plain, linear.bias)
+def matrix(linear: Linear, gated: bool = False) -> Matrix:
+    """A linear layer's weight as it is held; with `gated` gate and up apart, which a plain weight has in one."""
+    slabs = linear.slabs
+    assert slabs is not None
+    if gated and len(slabs) == 1 and isinstance(slabs[0], Tensor):
+        slabs = tuple(slabs[0].chunk(2))
+    return Matrix(slabs, linear.bias)
 
 
 def norm_weights(norm: Norm) -> NormWeights:

@@ -13,6 +13,7 @@ from engine.model.device import total_bytes
 from engine.model.loader import LoadedModel
 from engine.model.processors import usable_cores
 from engine.plain_text import utf8
+from kernels.cpu.kinds import KIND_OF
 
 
 def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str, str]:
@@ -22,13 +23,13 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
         "model_path": utf8(str(model.path)),
         "chat_template": "yes" if model.tokenizer.chat is not None else "",
         "suggested_sampling": json.dumps(model.suggested) if model.suggested else "",
-        "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)),
+        "model_config": json.dumps(model_config(model)),
         "draft_config": "" if draft is None else json.dumps(draft_facts(draft)),
         "device": str(model.device),
         "device_name": model.device_name,
         "device_memory_bytes": str(total_bytes(model.device)),
         "dtype": str(model.dtype).removeprefix("torch."),
-        "weight_dtype": str(weight_dtype(model)).removeprefix("torch."),
+        "weight_dtype": weight_dtype(model),
         "threads": str(torch.get_num_threads()),
         "cores": str(usable_cores()),
         "versions": json.dumps(versions()),
@@ -36,15 +37,22 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
     }
 
 
-def weight_dtype(model: LoadedModel) -> torch.dtype:
-    """The dtype in which the large weights lie in memory: a kernel may widen them as it reads them."""
-    linears = (one for layer in model.decoder.layers for one in layer.linears)
-    return next((one.plain.dtype for one in linears if one.plain is not None), model.dtype)
+def weight_dtype(model: LoadedModel) -> str:
+    """In what the large weights lie in memory: a dtype, or the kind of most of them where they are quantised."""
+    kinds = model.decoder.weight_kinds
+    name = max(kinds, key=kinds.__getitem__)
+    return {kind: str(dtype).removeprefix("torch.") for dtype, kind in KIND_OF.items()}.get(name, name)
+
+
+def model_config(model: LoadedModel) -> dict[str, Any]:
+    """What a session keeps about one model (`ModelConfig.facts`)."""
+    decoder = model.decoder
+    return model.config.facts(model.dtype, model.weight_bytes, decoder.reads, decoder.weight_kinds)
 
 
 def draft_facts(draft: LoadedModel) -> dict[str, Any]:
     """What a session keeps about the draft model: a loaded draft model takes memory also with speculate off."""
-    return {"name": draft.name, **draft.config.facts(draft.dtype, draft.weight_bytes, draft.decoder.reads)}
+    return {"name": draft.name, **model_config(draft)}
 
 
 def versions() -> dict[str, str]:

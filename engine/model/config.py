@@ -116,10 +116,13 @@ class ModelConfig:
         """Bytes one position takes in a KV cache, all layers: 2 · layers · kv_heads · head_dim · itemsize."""
         return KvShape(self.layers, self.kv_heads, self.head_dim, itemsize).total_bytes(1)
 
-    def facts(self, dtype: torch.dtype, weight_bytes: int, reads: WeightReads) -> dict[str, Any]:
+    def facts(
+        self, dtype: torch.dtype, weight_bytes: int, reads: WeightReads, kinds: dict[str, int] | None = None
+    ) -> dict[str, Any]:
         """What a session keeps about the model (SessionStarted.meta["model_config"]), ready for JSON.
 
-        `dtype` is the dtype of activations and KV cache; `weight_bytes` and `reads` come from the decoder.
+        `dtype` is the dtype of activations and KV cache; `weight_bytes`, `reads` and `kinds` (the bytes of the weights
+        by the kind of numbers that they hold) come from the decoder.
         """
         return {
             "architecture": self.architecture,
@@ -133,6 +136,7 @@ class ModelConfig:
             "max_positions": self.max_positions,
             "parameters": self.parameters,
             "weight_bytes": weight_bytes,
+            "weight_kinds": kinds or {},
             "itemsize": dtype.itemsize,
             FACT: asdict(reads),
             "mlp": self.mlp,

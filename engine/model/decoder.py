@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,11 +18,15 @@ from engine.core.kv_cache import StepKv
 from engine.core.timing import PhaseTimer
 from engine.model.config import Activation, ModelConfig
 from engine.model.families import Affine, Family, LayerWeights, Read
-from engine.model.linear import Linear, make_linear
+from engine.model.linear import Linear, kinds_of, make_linear
 from engine.model.norm import Norm, layer_norm, rms_norm
+from engine.model.quantised import Projection, Quantised, kept
 from engine.model.rope import RotationTable, rotate_
 from engine.session.weight_reads import WeightReads
 from kernels.cpu import library, row_operations
+from kernels.cpu.kinds import KIND_OF, StoredRows
+from kernels.cpu.packed import unpacked
+from kernels.cpu.step import kind_of
 
 ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
     "silu": functional.silu,
@@ -81,22 +86,23 @@ class Decoder:
     """A whole model: embedding, layers, final norm and LM head; `forward` is one pass through it."""
 
     def __init__(
-        self, config: ModelConfig, embedding: Tensor, positions: Tensor | None,
+        self, config: ModelConfig, embedding: Tensor | StoredRows, positions: Tensor | None,
         layers: list[Layer], final_norm: Norm, head: Linear, dtype: torch.dtype, kernels: bool = False,
     ) -> None:  # fmt: skip
         self.config = config
         self.dtype = dtype
+        device = embedding.device if isinstance(embedding, Tensor) else embedding.bytes.device
         self.embedding = embedding  # [vocab, hidden], in the stored dtype
-        self.embedding_scale = torch.tensor(config.embedding_scale, dtype=dtype, device=embedding.device)
+        self.embedding_scale = torch.tensor(config.embedding_scale, dtype=dtype, device=device)
         self.positions = positions  # [max_positions, hidden] where positions are learned
         self.layers = layers
         self.final_norm = final_norm
         self.head = head
         self._rope_kv_write = rope_kv_write() if kernels else None
-        self._rotate_ = row_operations.rotate_ if library.serves(embedding.device, dtype) else rotate_
+        self._rotate_ = row_operations.rotate_ if library.serves(device, dtype) else rotate_
         ropes = [config.rope_of(index) for index in range(config.layers)] if config.positions == "rope" else []
         distinct = list(dict.fromkeys(ropes))
-        self.rotations = [RotationTable(rope, config, embedding.device) for rope in distinct]
+        self.rotations = [RotationTable(rope, config, device) for rope in distinct]
         self._rotation_of_layer = [distinct.index(rope) for rope in ropes]  # empty where no layer rotates
         self.at_layer = 0
         """The layer that `forward` computes, for a thread that watches it."""
@@ -108,11 +114,26 @@ class Decoder:
         return self.reads.weights + embedding + (0 if self.positions is None else self.positions.nbytes)
 
     @property
+    def weight_kinds(self) -> dict[str, int]:
+        """The bytes of `weight_bytes` by the kind of numbers that they hold."""
+        kinds: Counter[str] = Counter()
+        for linear in (self.head, *(linear for layer in self.layers for linear in layer.linears)):
+            kinds.update(linear.kinds)
+        for norm in (self.final_norm, *(norm for layer in self.layers for norm in layer.norms)):
+            kinds[KIND_OF[norm.weight.dtype]] += norm.bytes
+        if not self.config.tied:
+            kinds[kind_of(self.embedding)] += self.embedding.nbytes
+        if self.positions is not None:
+            kinds.update(kinds_of(self.positions))
+        return dict(kinds)
+
+    @property
     def reads(self) -> WeightReads:
         """The bytes of weights that one pass reads, as they are held in memory."""
         layers, positions = self.layers, self.positions
+        row = self.embedding.nbytes // self.embedding.shape[0]
         return WeightReads(
-            position=self.embedding[0].nbytes + (0 if positions is None else positions[0].nbytes),
+            position=row + (0 if positions is None else positions[0].nbytes),
             norm=sum(norm.bytes for layer in layers for norm in layer.norms),
             qkv=sum(layer.qkv.bytes for layer in layers),
             attn_out=sum(layer.out.bytes for layer in layers),
@@ -223,7 +244,10 @@ class Decoder:
         return q
 
     def _embed(self, batch: Batch) -> Tensor:
-        x = functional.embedding(batch.token_ids, self.embedding).to(self.dtype)  # [P, hidden]
+        if isinstance(self.embedding, Tensor):
+            x = functional.embedding(batch.token_ids, self.embedding).to(self.dtype)  # [P, hidden]
+        else:
+            x = unpacked(self.embedding[batch.token_ids]).to(self.dtype)
         if self.config.embedding_scale != 1.0:
             x = x * self.embedding_scale
         if self.positions is not None:
@@ -246,8 +270,8 @@ def build_decoder(
     def place(weight: Tensor) -> Tensor:
         return weight.to(device=device, dtype=dtype)
 
-    def linear(affine: Affine) -> Linear:
-        weight, bias = affine
+    def linear(projection: Projection) -> Linear:
+        weight, bias = projection
         return make_linear(weight, bias, device, dtype)
 
     def norm(affine: Affine) -> Norm:
@@ -274,9 +298,12 @@ def build_decoder(
     activate = activation_of(config, device, dtype, kernels)
     # The head comes first: it is the largest weight, and converting it takes memory that later holds the layers.
     weights = family.model(read, config)
-    embedding = None if device.type == "cpu" else place(weights.embedding)
+    embedding: Tensor | StoredRows | None = None
+    if device.type != "cpu":
+        stored = weights.embedding
+        embedding = place(stored if isinstance(stored, Tensor) else Quantised((stored,)).unpacked())
     tied_to = weights.embedding if embedding is None else embedding
-    head = linear((tied_to if weights.head is None else weights.head, None))
+    head = linear((kept(tied_to) if weights.head is None else weights.head, None))
     positions = None if weights.positions is None else place(weights.positions)
     final_norm = norm(weights.final_norm)
     del weights, tied_to

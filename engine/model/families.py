@@ -12,8 +12,10 @@ from torch import Tensor
 from engine.errors import CheckpointError
 from engine.model.config import Activation, ModelConfig, Rope, RopeKind
 from engine.model.config_values import Raw, fields, flag, integer, integer_or_none, number, token_ids, word, words
+from engine.model.quantised import Projection, Weight, joined
 from engine.model.rope import interleave_pairs
 from engine.plain_text import one_line, quoted
+from kernels.cpu.kinds import StoredRows
 
 Affine = tuple[Tensor, Tensor | None]
 """A weight and its bias."""
@@ -30,15 +32,15 @@ class LayerWeights:
     """One layer in the decoder's form: weights [out, in], q/k/v and gate/up fused, rotary channel pairs adjacent."""
 
     attention_norm: Affine
-    qkv: Affine
+    qkv: Projection
     """[(heads + 2 · kv_heads) · head_dim, hidden]"""
     qk_norm: tuple[Tensor, Tensor] | None
     """Weights [head_dim] of the norms of q and of k."""
-    out: Affine
+    out: Projection
     ffn_norm: Affine
-    up: Affine
+    up: Projection
     """[2 · ffn, hidden] gate first, or [ffn, hidden] without a gate"""
-    down: Affine
+    down: Projection
     attention_post_norm: Affine | None = None
     ffn_post_norm: Affine | None = None
 
@@ -47,10 +49,10 @@ class LayerWeights:
 class ModelWeights:
     """The weights outside the layers. `head` None means that the embedding is also the LM head."""
 
-    embedding: Tensor
+    embedding: Tensor | StoredRows
     positions: Tensor | None
     final_norm: Affine
-    head: Tensor | None
+    head: Weight | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +146,11 @@ def llama_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
     q, k = rotated("q_proj", q_rows), rotated("k_proj", kv_rows)
     return LayerWeights(
         attention_norm=norm("input_layernorm"),
-        qkv=fused(q, k, affine("self_attn.v_proj", kv_rows, hidden, config.qkv_bias)),
+        qkv=joined(q, k, affine("self_attn.v_proj", kv_rows, hidden, config.qkv_bias)),
         qk_norm=(head_norm("q_norm"), head_norm("k_norm")) if config.qk_norm else None,
         out=affine("self_attn.o_proj", hidden, q_rows, config.o_bias),
         ffn_norm=norm("post_attention_layernorm"),
-        up=fused(
+        up=joined(
             affine("mlp.gate_proj", ffn, hidden, config.mlp_bias), affine("mlp.up_proj", ffn, hidden, config.mlp_bias)
         ),
         down=affine("mlp.down_proj", hidden, ffn, config.mlp_bias),
@@ -164,7 +166,7 @@ def phi3_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
     rotated, v = qkv[: q_rows + kv_rows], qkv[q_rows + kv_rows :]
     return LayerWeights(
         attention_norm=(read(f"{prefix}.input_layernorm.weight", hidden), None),
-        qkv=fused((interleave_pairs(rotated, head_dim), None), (v, None)),
+        qkv=joined((interleave_pairs(rotated, head_dim), None), (v, None)),
         qk_norm=None,
         out=(read(f"{prefix}.self_attn.o_proj.weight", hidden, q_rows), None),
         ffn_norm=(read(f"{prefix}.post_attention_layernorm.weight", hidden), None),
@@ -395,20 +397,3 @@ def activation_of(name: str) -> Activation:
             f"The activation {quoted(name)} is not supported; supported are {', '.join(sorted(known))}."
         )
     return known[name]
-
-
-def fused(*parts: Affine) -> Affine:
-    """Several projections of one input as one projection, with rows in the order given."""
-    biases = [bias for _, bias in parts if bias is not None]
-    return _joined([weight for weight, _ in parts]), _joined(biases) if biases else None
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    """The rows of several tensors as one tensor.
-
-    For `meta` tensors, which have no memory, only the shape is made: torch.cat on them makes PyTorch (2.13) import its
-    compiler, which takes seconds.
-    """
-    if parts[0].is_meta:
-        return parts[0].new_empty(sum(len(part) for part in parts), *parts[0].shape[1:])
-    return torch.cat(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache, partial
 from typing import Final, Protocol
 
@@ -10,7 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.core.best_time import best_s
-from kernels.cpu import tiled_linear
+from engine.model.quantised import Quantised, Weight
+from kernels.cpu import library, tiled_linear
+from kernels.cpu.kinds import KIND_OF
+from kernels.cpu.packed import PackedRows, packed_linear
+from kernels.cpu.step import Slab
 from kernels.cpu.streamed_linear import PAIRS, Multiply, streamed, unavailable
 
 TILE_ROWS: Final = 5
@@ -25,15 +30,22 @@ TRIAL_SECONDS: Final = 0.01
 """How long each form is tried on each number of rows."""
 
 
-class Linear(Protocol):
-    """y = x Wᵀ + b. `bytes` is the memory of weight and bias as held, and also what one product reads.
+Kinds = dict[str, int]
+"""Bytes by the kind of numbers that they hold (kernels/cpu/kinds.py)."""
 
-    `plain` is the weight [out, in] where it is held so, contiguous, on a CPU; otherwise None.
+
+class Linear(Protocol):
+    """y = x Wᵀ + b. `bytes` is the memory of weight and bias as held, and also what one product reads; `kinds` what it
+    consists of.
+
+    `slabs` is the weight [out, in] as the compiled step reads it (kernels/cpu/step.py), on a CPU; None where it is held
+    in another form.
     """
 
     bytes: int
+    kinds: Kinds
     bias: Tensor | None
-    plain: Tensor | None
+    slabs: tuple[Slab, ...] | None
 
     def __call__(self, x: Tensor) -> Tensor:
         """x [P, in] to [P, out]."""
@@ -48,8 +60,8 @@ class PlainLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight
         self.bias = bias
-        self.plain: Tensor | None = None
-        self.bytes = held_bytes(weight, bias)
+        self.slabs: tuple[Slab, ...] | None = None
+        self.bytes, self.kinds = held_bytes(weight, bias), kinds_of(weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         return functional.linear(x, self._weight, self.bias)
@@ -64,8 +76,8 @@ class TransposedLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight.t().contiguous()
         self.bias = bias
-        self.plain: Tensor | None = None
-        self.bytes = held_bytes(self._weight, bias)
+        self.slabs: tuple[Slab, ...] | None = None
+        self.bytes, self.kinds = held_bytes(self._weight, bias), kinds_of(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.mm(x, self._weight) if self.bias is None else torch.addmm(self.bias, x, self._weight)
@@ -83,7 +95,7 @@ class StreamedLinear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
         self._weight = weight.clone(memory_format=torch.contiguous_format)
-        self.plain: Tensor | None = self._weight
+        self.slabs: tuple[Slab, ...] | None = (self._weight,)
         self.bias = bias
         self._streamed = streamed(self._weight, bias, dtype)
         self._tiled = None if tiled_linear.unavailable(self._weight, dtype) else tiled_linear.tiled(self._weight, bias)
@@ -91,7 +103,7 @@ class StreamedLinear:
             self._gemm_rows: int | None = None
         else:
             self._gemm_rows = GEMM_ROWS[dtype] if self._tiled is None else tiled_linear.MOST_ROWS + 1
-        self.bytes = held_bytes(self._weight, bias)
+        self.bytes, self.kinds = held_bytes(self._weight, bias), kinds_of(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         multiply = self._kernel(x.shape[0])
@@ -116,8 +128,8 @@ class PackedLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 1)
         self.bias = bias
-        self.plain: Tensor | None = None
-        self.bytes = held_bytes(self._weight, bias)
+        self.slabs: tuple[Slab, ...] | None = None
+        self.bytes, self.kinds = held_bytes(self._weight, bias), kinds_of(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self.bias, "none", [], "")
@@ -127,6 +139,36 @@ class PackedLinear:
         return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self._weight, self.bias, "add"), None
 
 
+class QuantisedLinear:
+    """The weight as a file stores it, in the layout of this project's own kernels: a product reads those very bits."""
+
+    def __init__(self, weight: Quantised, bias: Tensor | None) -> None:
+        self._packed = tuple(PackedRows(slab) for slab in weight.slabs)
+        self.slabs: tuple[Slab, ...] | None = self._packed
+        self.bias = bias
+        self.kinds: Kinds = Counter()
+        for slab in self._packed:
+            self.kinds[slab.kind] += slab.nbytes
+        if bias is not None:
+            self.kinds[KIND_OF[bias.dtype]] += bias.nbytes
+        self.bytes = sum(self.kinds.values())
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._product(x, None)
+
+    def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self._product(x, residual), None
+
+    def _product(self, x: Tensor, residual: Tensor | None) -> Tensor:
+        if len(self._packed) == 1:
+            return packed_linear(x, self._packed[0], self.bias, residual)
+        y = torch.cat([packed_linear(x, slab) for slab in self._packed], 1)
+        for added in (self.bias, residual):
+            if added is not None:
+                y += added
+        return y
+
+
 def held_bytes(weight: Tensor, bias: Tensor | None) -> int:
     """Bytes of a weight, packed or not, and of its bias in memory."""
     # A packed weight is padded to whole blocks, which its shape does not show.
@@ -134,16 +176,30 @@ def held_bytes(weight: Tensor, bias: Tensor | None) -> int:
     return held + (0 if bias is None else bias.nbytes)
 
 
-def make_linear(weight: Tensor, bias: Tensor | None, device: torch.device, dtype: torch.dtype) -> Linear:
+def kinds_of(*weights: Tensor | None) -> Kinds:
+    """The memory of weights that are not quantised, by kind."""
+    kinds: Kinds = Counter()
+    for weight in weights:
+        if weight is not None:
+            kinds[KIND_OF[weight.dtype]] += held_bytes(weight, None)
+    return kinds
+
+
+def make_linear(weight: Weight, bias: Tensor | None, device: torch.device, dtype: torch.dtype) -> Linear:
     """The fastest form of a linear layer for this weight [out, in] and activations of `dtype`.
 
-    Weight and bias come as the checkpoint stores them. On a CPU, one row, µs plain / transposed / packed: float32
+    Weight and bias come as the checkpoint stores them. A quantised weight stays so on a CPU with a C compiler, and is
+    unpacked elsewhere. On a CPU, one row, µs plain / transposed / packed: float32
     1376×256 24 / 15 / 80; bfloat16 1376×256 100 / 69 / 29; float16 55 / 66 / 66. Large weights are streamed as they
     are stored where the machine has a C compiler (24 layers of 896, two threads, GB/s: 33 streamed, 29 plain, 27 packed
     in float32; 33, 16, 24 in bfloat16); without one, the fastest form in float32 differs between machines
     and is measured (`packing_pays`).
     """
     bias = None if bias is None else bias.to(device=device, dtype=dtype)
+    if isinstance(weight, Quantised):
+        if library.serves(device, dtype):
+            return QuantisedLinear(weight, bias)
+        weight = weight.unpacked()
     kept = weight.dtype if (weight.dtype, dtype) in PAIRS and device.type == "cpu" else dtype
     weight = weight.to(device=device, dtype=kept)
     if unavailable(weight, dtype) is None:

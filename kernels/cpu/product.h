@@ -5,20 +5,23 @@
  * registers, exactly: the upper half of a float32. A word holds two neighbours, so one load gives the even channels
  * (word << 16) and the odd ones (word & 0xffff0000), and x is laid out beforehand to meet them: [in / BLOCK][even, odd]
  * [LANES]. Where the processor multiplies pairs of bfloat16 itself (AVX-512 BF16), bfloat16 activations meet them as
- * they are. Sums are float32. Channels beyond the last whole block are added one by one.
+ * they are. float16 weights are widened as well. Sums are float32. Channels beyond the last whole block are added one by
+ * one. Quantised weights lie otherwise, and have products of their own (packed.h).
  *
  * A sum's order depends only on `in`, and on whether there are rows enough for the tile unit (`tiles_serve`): not
  * otherwise on the rows beside it, nor on threads.
  */
 #ifndef PRODUCT_H
 #define PRODUCT_H
+#include "packed.h"
+#include "stretch.h"
 #include "vectors.h"
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 #endif
 
 /* Half as many registers leave room for half as many sums. */
-enum { STREAMS = 4, ROWS = LANES == 16 ? 4 : 2, BLOCK = 2 * LANES, AHEAD_BYTES = 1024 };
+enum { ROWS = LANES == 16 ? 4 : 2, BLOCK = 2 * LANES, AHEAD_BYTES = 1024 };
 
 typedef uint32_t Words __attribute__((vector_size(4 * LANES)));
 typedef float Four __attribute__((vector_size(16)));
@@ -53,12 +56,13 @@ INLINE Four sums(const Vector v[STREAMS]) {
     return SHUFFLED_FOUR(ab, cd, 0, 1, 4, 5) + SHUFFLED_FOUR(ab, cd, 2, 3, 6, 7);
 }
 
-/* What x is when it meets W: float32 in order; float32 spread, even channels of each block before its odd ones; or
- * bfloat16 in order, TILED where it is multiplied in tiles (tiled_product.c). */
-typedef enum { PLAIN, SPREAD, PAIRED, TILED } Meeting;
+/* What x is when it meets W: float32 in order; float32 spread, even channels of each block before its odd ones; whole
+ * numbers (packed.h); or bfloat16 in order, TILED where it is multiplied in tiles (tiled_product.c). */
+typedef enum { PLAIN, SPREAD, PACKED, PAIRED, TILED } Meeting;
 
-INLINE Meeting meeting_of(int half_weights, int half_activations) {
-    if (!half_weights) return PLAIN;
+INLINE Meeting meeting_of(enum Kind kind, int half_activations) {
+    if (is_quantised(kind)) return PACKED;
+    if (kind != BFLOAT16) return PLAIN;
 #ifdef __AVX512BF16__
     if (half_activations) return PAIRED;
 #else
@@ -67,11 +71,18 @@ INLINE Meeting meeting_of(int half_weights, int half_activations) {
     return SPREAD;
 }
 
-INLINE size_t meeting_bytes(Meeting meeting) { return meeting >= PAIRED ? sizeof(bfloat16) : sizeof(float); }
+/* Bytes of a row of x as it meets W. */
+INLINE size_t met_bytes(Meeting meeting, size_t in) {
+    return meeting == PACKED ? met_packed_bytes(in) : in * (meeting >= PAIRED ? sizeof(bfloat16) : sizeof(float));
+}
 
 /* A row of x float32 [in] as it meets W. With `half` it is rounded to bfloat16 first. */
 INLINE void meet(const float *x, char *to, size_t in, Meeting meeting, int half) {
     const size_t whole = meeting == SPREAD ? in / BLOCK * BLOCK : 0;
+    if (meeting == PACKED) {
+        meet_packed(x, to, in, half);
+        return;
+    }
     if (meeting >= PAIRED) {
         for (size_t i = 0; i < in; i++) put_bfloat16((bfloat16 *)to, i, x[i]);
         return;
@@ -86,34 +97,9 @@ INLINE void meet(const float *x, char *to, size_t in, Meeting meeting, int half)
     for (size_t i = whole; i < in; i++) as[i] = half ? widened(rounded(x[i])) : x[i];
 }
 
-enum { LINE_BYTES = 64 };
-INLINE size_t whole_lines(size_t bytes) { return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES; }
-
-/* How much of W a chunk reads, about: claiming a chunk drains the loads in flight. */
-enum { PIECE_BYTES = 262144 };
-
-/* The columns (rows of W) of one chunk: [begin, end) of each of STREAMS runs of `apart` columns that begin at `first`. */
-typedef struct {
-    size_t first, apart, begin, end;
-} Stretch;
-
-/* Chunk `chunk` of `parts` · `pieces`: each of `parts` threads walks the runs of its own part from end to end. */
-INLINE Stretch stretch_of(size_t out, size_t parts, size_t pieces, size_t chunk) {
-    const size_t groups = (out + STREAMS - 1) / STREAMS, part = chunk / pieces, piece = chunk % pieces;
-    const size_t first = groups * part / parts, apart = groups * (part + 1) / parts - first;
-    return (Stretch){first * STREAMS, apart, apart * piece / pieces, apart * (piece + 1) / pieces};
-}
-
-/* The columns of run s of a stretch that there are. */
-INLINE size_t run_length(Stretch at, int s, size_t out) {
-    const size_t first = at.first + s * at.apart + at.begin, length = at.end - at.begin;
-    return first >= out ? 0 : first + length > out ? out - first : length;
-}
-
-/* y [rows, STREAMS, end - begin] = x [rows, in] · Wᵀ for a stretch of W [out, in], sums in float32. W is float32 or, with
- * `half`, bfloat16. */
-void multiply(const void *weight, int half, const char *x, Meeting meeting, size_t rows, size_t in, size_t out, Stretch at,
-              float *y);
+/* y [rows, runs, end - begin] = x [rows, in] · Wᵀ for a stretch of W [out, in], sums in float32. */
+void multiply(const void *weight, enum Kind kind, const char *x, Meeting meeting, size_t rows, size_t in, size_t out,
+              Stretch at, float *y);
 
 /* The same on the tile unit, for bfloat16 and at least TILED_COLUMNS columns in a stretch. */
 enum { TILED_COLUMNS = 16 };

@@ -95,13 +95,12 @@ static Part *next_part(Step *step, const Layer *layer) {
 }
 
 /* Pieces of each thread's part: small enough to be shared, large enough for the processor's prefetcher. */
-static size_t pieces_of(const Matrix *matrix, size_t columns, size_t rows, size_t threads, Meeting meeting) {
-    const size_t column_bytes = matrix->in * (matrix->half ? 2 : 4);
-    size_t length = PIECE_BYTES / column_bytes, fewer = PIECE_PRODUCTS / (rows * matrix->in);
+static size_t pieces_of(const Slab *slab, size_t in, size_t rows, size_t threads, Meeting meeting) {
+    const size_t least = meeting == PACKED ? PACKED_SIDE : meeting == TILED ? 2 * TILED_COLUMNS : STREAMS;
+    size_t length = PIECE_BYTES / stored_row_bytes((enum Kind)slab->kind, in), fewer = PIECE_PRODUCTS / (rows * in);
     if (length > fewer) length = fewer;
-    if (length < STREAMS) length = STREAMS;
-    if (meeting == TILED && length < 2 * TILED_COLUMNS) length = 2 * TILED_COLUMNS;
-    return (columns / threads + length) / length;
+    if (length < least) length = least;
+    return (slab->out / threads + length) / length;
 }
 
 /* The same for rows that meet a weight; many rows are laid once for all threads. */
@@ -124,7 +123,7 @@ static void append_product(Step *step, const Layer *layer, size_t row, enum Phas
                            const int64_t *chosen, size_t count, const Norm *norm, const Matrix *matrix, float *to,
                            int adds, size_t threads) {
     const int inner = phase == FFN && !adds && layer && matrix == &layer->up;
-    Meeting meeting = meeting_of((int)matrix->half, (int)step->model->half);
+    Meeting meeting = meeting_of((enum Kind)matrix->slab->kind, (int)step->model->half);
     if (meeting == PAIRED && tiles_serve(count, matrix->in)) meeting = TILED;
     const enum Phase before = norm ? NORM : phase;
     if (count > FEW) {
@@ -133,12 +132,14 @@ static void append_product(Step *step, const Layer *layer, size_t row, enum Phas
     }
     Part *part = next_product_part(step, layer, from, chosen, count, norm, matrix, meeting);
     part->parts = threads;
-    part->pieces = pieces_of(matrix, inner ? step->model->ffn : matrix->out, count, threads, meeting);
+    for (size_t slab = 0; slab < matrix->slabs; slab++)
+        part->pieces[slab] = pieces_of(matrix->slab + slab, matrix->in, count, threads, meeting);
     part->to = to;
     part->adds = adds;
     Operation *operation =
         append(step, count > FEW ? NULL : lay_prepare, inner ? inner_compute : product_compute,
-               inner ? inner_commit : product_commit, part, part->parts * part->pieces, row, phase, before);
+               inner ? inner_commit : product_commit, part,
+               inner ? part->parts * part->pieces[0] : product_chunks(part), row, phase, before);
     operation->patience_ns = patience_of(2 * count * matrix->in * matrix->out / operation->chunks);
     need(step, product_own_bytes(part));
 }

@@ -5,10 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Rows of a weight that are of one kind (`enum Kind`), quantised ones as in packed.h. */
 typedef struct {
-    const void *weight; /* [out, in], float32 or, with `half`, bfloat16 */
-    const float *bias;  /* [out], or NULL */
-    size_t in, out, half;
+    const void *weight;
+    size_t out, kind;
+} Slab;
+
+enum { MOST_SLABS = 3 };
+
+typedef struct {
+    const Slab *slab;  /* [slabs]: together [out, in]. Either all of them are quantised or there is one kind. Of a gated
+                        * feed-forward part there are two, gate and up */
+    const float *bias; /* [out], or NULL */
+    size_t slabs, in, out;
 } Matrix;
 
 typedef struct {
@@ -25,15 +34,13 @@ typedef struct {
 } Layer;
 
 enum Activation { SILU, GELU, GELU_TANH };
-enum Stored { FLOAT32, BFLOAT16, FLOAT16 };
-
 typedef struct {
     size_t hidden, heads, kv_heads, head_dim, ffn, layers;
     size_t gated, activation;
     size_t half; /* activations are rounded to bfloat16 where they meet a weight, and K and V are bfloat16 */
     double norm_eps, scale, embedding_scale;
-    const void *embedding; /* [vocab, hidden] */
-    size_t embedding_stored;
+    const void *embedding; /* [vocab, hidden], as stored (unpack_row) */
+    size_t embedding_kind;
     const float *positions; /* [max_positions, hidden] where positions are learned, or NULL */
     Norm final_norm;
     Matrix head;

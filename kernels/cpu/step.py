@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from kernels.cpu import library
+from kernels.cpu.kinds import KIND_OF, KINDS, StoredRows
+from kernels.cpu.packed import PackedRows
 from kernels.errors import KernelUnavailableError
 
 PHASES: Final = ("embed", "norm", "qkv", "rope", "kv_write", "attention", "attn_out", "ffn", "lm_head")
@@ -21,14 +23,19 @@ PHASES: Final = ("embed", "norm", "qkv", "rope", "kv_write", "attention", "attn_
 ACTIVATIONS: Final = ("silu", "gelu", "gelu_tanh")
 READINGS: Final = 1000
 RUNS: Final = 9
-STORED: Final = (torch.float32, torch.bfloat16, torch.float16)
-"""The dtypes in which an embedding may be stored."""
+STORED: Final = tuple(KIND_OF)
+"""The dtypes in which a weight may be stored that is not quantised."""
+MOST_SLABS: Final = 3
+
+
+class _Slab(ctypes.Structure):
+    _fields_ = [("weight", ctypes.c_void_p), ("out", ctypes.c_size_t), ("kind", ctypes.c_size_t)]
 
 
 class _Matrix(ctypes.Structure):
     _fields_ = [
-        ("weight", ctypes.c_void_p), ("bias", ctypes.c_void_p),
-        ("channels", ctypes.c_size_t), ("out", ctypes.c_size_t), ("half", ctypes.c_size_t),
+        ("slab", ctypes.c_void_p), ("bias", ctypes.c_void_p),
+        ("slabs", ctypes.c_size_t), ("channels", ctypes.c_size_t), ("out", ctypes.c_size_t),
     ]  # fmt: skip
 
 
@@ -50,7 +57,7 @@ class _Model(ctypes.Structure):
             "hidden", "heads", "kv_heads", "head_dim", "ffn", "layers", "gated", "activation", "half",
         )),
         ("norm_eps", ctypes.c_double), ("scale", ctypes.c_double), ("embedding_scale", ctypes.c_double),
-        ("embedding", ctypes.c_void_p), ("embedding_stored", ctypes.c_size_t), ("positions", ctypes.c_void_p),
+        ("embedding", ctypes.c_void_p), ("embedding_kind", ctypes.c_size_t), ("positions", ctypes.c_void_p),
         ("final_norm", _Norm), ("head", _Matrix), ("layer", ctypes.c_void_p),
     ]  # fmt: skip
 
@@ -68,11 +75,18 @@ class _StepInput(ctypes.Structure):
     ]  # fmt: skip
 
 
+Slab = Tensor | PackedRows
+"""Rows of a weight that are of one kind: [out, in] in one of STORED, contiguous, or quantised."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A weight [out, in], float32 or bfloat16, contiguous, and its bias [out]."""
+    """A weight [out, in] as rows of up to MOST_SLABS kinds, all of them quantised or none, and its bias [out].
 
-    weight: Tensor
+    The first weight of a gated feed-forward part has two slabs: gate and up.
+    """
+
+    slabs: tuple[Slab, ...]
     bias: Tensor | None = None
 
 
@@ -105,7 +119,7 @@ class LayerParts:
 class ModelParts:
     """A decoder: shapes, weights, and the dtype of its activations (float32 or bfloat16).
 
-    `embedding` [vocab, hidden] is of one of STORED, `positions` [max_positions, hidden] float32 or None.
+    `embedding` [vocab, hidden] is of one of STORED, or quantised, `positions` [max_positions, hidden] float32 or None.
     """
 
     heads: int
@@ -118,7 +132,7 @@ class ModelParts:
     scale: float
     embedding_scale: float
     dtype: torch.dtype
-    embedding: Tensor
+    embedding: Tensor | StoredRows
     positions: Tensor | None
     layers: Sequence[LayerParts]
     final_norm: NormWeights
@@ -163,12 +177,12 @@ class CompiledStep:
 
     def __init__(self, model: ModelParts, rotations: int) -> None:
         """`rotations` is the number of rotation tables, which each step gives anew."""
-        if reason := unavailable(model.dtype, model.embedding.dtype):
+        if reason := unavailable(model.dtype, model.embedding):
             raise KernelUnavailableError(f"The compiled step cannot run: {reason}.")
         self._parts = model
         self._hidden = model.embedding.shape[1]
-        self._vocab = model.head.weight.shape[0]
-        self._kept: list[Tensor] = []
+        self._vocab = sum(slab.shape[0] for slab in model.head.slabs)
+        self._kept: list[object] = []
         self._turns = (ctypes.c_void_p * max(1, rotations))()
         self._layers = (_Layer * len(model.layers))(*(self._layer(layer) for layer in model.layers))
         self._model = self._described(model)
@@ -242,12 +256,13 @@ class CompiledStep:
 
     def _described(self, model: ModelParts) -> _Model:
         embedding = model.embedding
+        stored = embedding if isinstance(embedding, Tensor) else embedding.bytes
         return _Model(
             hidden=self._hidden, heads=model.heads, kv_heads=model.kv_heads, head_dim=model.head_dim, ffn=model.ffn,
             layers=len(model.layers), gated=model.gated, activation=ACTIVATIONS.index(model.activation),
             half=model.dtype is torch.bfloat16, norm_eps=model.norm_eps, scale=model.scale,
-            embedding_scale=model.embedding_scale, embedding=self._address(embedding),
-            embedding_stored=STORED.index(embedding.dtype),
+            embedding_scale=model.embedding_scale, embedding=self._address(stored),
+            embedding_kind=KINDS.index(kind_of(embedding)),
             positions=None if model.positions is None else self._address(model.positions.float()),
             final_norm=self._norm(model.final_norm), head=self._matrix(model.head),
             layer=ctypes.addressof(self._layers),
@@ -271,9 +286,16 @@ class CompiledStep:
         return _Norm(self._address(norm.weight.float()), bias)
 
     def _matrix(self, matrix: Matrix) -> _Matrix:
-        out, channels = matrix.weight.shape
+        assert len(matrix.slabs) <= MOST_SLABS
+        slabs = (_Slab * len(matrix.slabs))(*(self._slab(slab) for slab in matrix.slabs))
+        self._kept.append(slabs)
         bias = None if matrix.bias is None else self._address(matrix.bias.float())
-        return _Matrix(self._address(matrix.weight), bias, channels, out, matrix.weight.dtype is torch.bfloat16)
+        out, channels = sum(slab.shape[0] for slab in matrix.slabs), matrix.slabs[0].shape[1]
+        return _Matrix(ctypes.addressof(slabs), bias, len(slabs), channels, out)
+
+    def _slab(self, slab: Slab) -> _Slab:
+        data = slab if isinstance(slab, Tensor) else slab.data
+        return _Slab(self._address(data), slab.shape[0], KINDS.index(kind_of(slab)))
 
     def _address(self, tensor: Tensor) -> int:
         tensor = tensor.contiguous()
@@ -281,14 +303,19 @@ class CompiledStep:
         return tensor.data_ptr()
 
 
-def unavailable(activations: torch.dtype, embedding: torch.dtype) -> str | None:
-    """Why no model with these dtypes can run as a compiled step here; None where it can."""
+def kind_of(weight: Tensor | StoredRows | PackedRows) -> str:
+    """In which kind of numbers a weight is held, of KINDS."""
+    return KIND_OF[weight.dtype] if isinstance(weight, Tensor) else weight.kind
+
+
+def unavailable(activations: torch.dtype, embedding: Tensor | StoredRows) -> str | None:
+    """Why no model with this dtype and embedding can run as a compiled step here; None where it can."""
     if reason := library.unavailable():
         return reason
     if activations not in library.DTYPES:
         return f"it was not written for {str(activations).removeprefix('torch.')} activations"
-    if embedding not in STORED:
-        return f"it was not written for an embedding in {str(embedding).removeprefix('torch.')}"
+    if isinstance(embedding, Tensor) and embedding.dtype not in STORED:
+        return f"it was not written for an embedding in {str(embedding.dtype).removeprefix('torch.')}"
     return None
 
 

@@ -39,15 +39,6 @@ static void normalise(const float *x, const Norm *norm, size_t width, double eps
 
 /* --- embedding --------------------------------------------------------------------------------------------------- */
 
-INLINE float half_precision(uint16_t bits) {
-    const uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;
-    if (exponent == 0) return (sign ? -1.0f : 1.0f) * fraction * 0x1p-24f;
-    const uint32_t word = sign | (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13;
-    float value;
-    memcpy(&value, &word, sizeof value);
-    return value;
-}
-
 static size_t rows_in(size_t count, size_t chunk) {
     const size_t left = count - chunk * ROWS_A_CHUNK;
     return left < ROWS_A_CHUNK ? left : ROWS_A_CHUNK;
@@ -58,13 +49,11 @@ void embed_compute(const void *work, size_t chunk, char *own) {
     const Model *model = rows->model;
     const size_t width = model->hidden;
     for (size_t r = 0; r < rows_in(rows->count, chunk); r++) {
-        const size_t row = chunk * ROWS_A_CHUNK + r, at = (size_t)rows->token_ids[row] * width;
+        const size_t row = chunk * ROWS_A_CHUNK + r;
+        const enum Kind kind = (enum Kind)model->embedding_kind;
         float *to = (float *)own + r * width;
-        if (model->embedding_stored == FLOAT32) memcpy(to, (const float *)model->embedding + at, width * sizeof *to);
-        else if (model->embedding_stored == BFLOAT16)
-            for (size_t i = 0; i < width; i++) to[i] = widened(((const bfloat16 *)model->embedding)[at + i]);
-        else
-            for (size_t i = 0; i < width; i++) to[i] = half_precision(((const uint16_t *)model->embedding)[at + i]);
+        unpack_row(kind, (const char *)model->embedding + (size_t)rows->token_ids[row] * stored_row_bytes(kind, width),
+                   width, to);
         for (size_t i = 0; i < width; i++) to[i] *= (float)model->embedding_scale;
         if (model->positions)
             for (size_t i = 0; i < width; i++) to[i] += model->positions[(size_t)rows->positions[row] * width + i];
@@ -80,7 +69,7 @@ void embed_commit(const void *work, size_t chunk, const char *own) {
 /* --- rows as they meet a weight ---------------------------------------------------------------------------------- */
 
 static void lay(const Part *part, size_t first, size_t count, float *normal, char *to) {
-    const size_t bytes = part->width * meeting_bytes(part->meeting);
+    const size_t bytes = met_bytes(part->meeting, part->width);
     for (size_t r = 0; r < count; r++) {
         const size_t row = part->chosen ? (size_t)part->chosen[first + r] : first + r;
         const float *x = part->from + row * part->width;
@@ -107,7 +96,7 @@ void lay_compute(const void *work, size_t chunk, char *own) {
 
 void lay_commit(const void *work, size_t chunk, const char *own) {
     const Part *part = work;
-    const size_t row_bytes = part->width * meeting_bytes(part->meeting);
+    const size_t row_bytes = met_bytes(part->meeting, part->width);
     memcpy(part->laid + chunk * ROWS_A_CHUNK * row_bytes, own + whole_lines(part->width * sizeof(float)),
            rows_in(part->count, chunk) * row_bytes);
 }
@@ -116,22 +105,47 @@ void lay_commit(const void *work, size_t chunk, const char *own) {
 
 INLINE const char *laid_rows(const Part *part, const char *own) { return part->laid ? part->laid : own; }
 
+/* What a chunk computes: columns of one slab, which begins at column `first` of the matrix. */
+typedef struct {
+    const Slab *slab;
+    size_t first;
+    Stretch at;
+} Cut;
+
+static Cut cut_of(const Part *part, size_t chunk) {
+    Cut cut = {.slab = part->matrix->slab};
+    size_t pieces = part->pieces[0];
+    while (chunk >= part->parts * pieces) {
+        chunk -= part->parts * pieces;
+        cut.first += cut.slab->out;
+        cut.slab++;
+        pieces = part->pieces[cut.slab - part->matrix->slab];
+    }
+    cut.at = stretch_of((enum Kind)cut.slab->kind, cut.slab->out, part->parts, pieces, chunk);
+    return cut;
+}
+
+static void multiply_slab(const Part *part, const Slab *slab, const char *own, Stretch at, float *to) {
+    multiply(slab->weight, (enum Kind)slab->kind, laid_rows(part, own), part->meeting, part->count, part->matrix->in,
+             slab->out, at, to);
+}
+
 void product_compute(const void *work, size_t chunk, char *own) {
     const Part *part = work;
-    const Matrix *matrix = part->matrix;
-    const Stretch at = stretch_of(matrix->out, part->parts, part->pieces, chunk);
-    multiply(matrix->weight, (int)matrix->half, laid_rows(part, own), part->meeting, part->count, matrix->in,
-             matrix->out, at, (float *)(own + laid_bytes(part)));
+    const Cut cut = cut_of(part, chunk);
+    multiply_slab(part, cut.slab, own, cut.at, (float *)(own + laid_bytes(part)));
 }
 
 void product_commit(const void *work, size_t chunk, const char *own) {
     const Part *part = work;
     const Matrix *matrix = part->matrix;
-    const Stretch at = stretch_of(matrix->out, part->parts, part->pieces, chunk);
+    const Cut cut = cut_of(part, chunk);
+    const Stretch at = cut.at;
     const float *sums = (const float *)(own + laid_bytes(part));
     for (size_t row = 0; row < part->count; row++)
-        for (int s = 0; s < STREAMS; s++, sums += at.end - at.begin) {
-            const size_t column = at.first + s * at.apart + at.begin, length = run_length(at, s, matrix->out);
+        for (int s = 0; s < at.runs; s++, sums += at.end - at.begin) {
+            const size_t column = cut.first + at.first + s * at.apart + at.begin;
+            const size_t length = run_length(at, s, cut.slab->out);
             float *to = part->to + row * matrix->out + column;
             if (part->adds && matrix->bias)
                 for (size_t i = 0; i < length; i++) to[i] += sums[i] + matrix->bias[column + i];
@@ -160,24 +174,26 @@ INLINE void activate(enum Activation activation, float *x, size_t count) {
 static void add_bias(float *sums, Stretch at, size_t rows, const float *bias, size_t out) {
     if (bias == NULL) return;
     for (size_t row = 0; row < rows; row++)
-        for (int s = 0; s < STREAMS; s++, sums += at.end - at.begin)
+        for (int s = 0; s < at.runs; s++, sums += at.end - at.begin)
             for (size_t i = 0; i < run_length(at, s, out); i++) sums[i] += bias[at.first + s * at.apart + at.begin + i];
+}
+
+/* The columns of the gate that a chunk computes, with those of `up` beside them. */
+static Stretch inner_stretch(const Part *part, size_t chunk) {
+    return stretch_of((enum Kind)part->matrix->slab->kind, part->rows->model->ffn, part->parts, part->pieces[0], chunk);
 }
 
 void inner_compute(const void *work, size_t chunk, char *own) {
     const Part *part = work;
     const Model *model = part->rows->model;
     const Matrix *matrix = part->matrix;
-    const Stretch at = stretch_of(model->ffn, part->parts, part->pieces, chunk);
-    const size_t numbers = part->count * STREAMS * (at.end - at.begin);
-    const size_t row_bytes = matrix->in * (matrix->half ? sizeof(bfloat16) : sizeof(float));
+    const Stretch at = inner_stretch(part, chunk);
+    const size_t numbers = part->count * columns_of(at);
     float *gate = (float *)(own + laid_bytes(part)), *up = gate + numbers;
-    multiply(matrix->weight, (int)matrix->half, laid_rows(part, own), part->meeting, part->count, matrix->in,
-             model->ffn, at, gate);
+    multiply_slab(part, matrix->slab, own, at, gate);
     add_bias(gate, at, part->count, matrix->bias, model->ffn);
     if (model->gated) {
-        multiply((const char *)matrix->weight + model->ffn * row_bytes, (int)matrix->half, laid_rows(part, own),
-                 part->meeting, part->count, matrix->in, model->ffn, at, up);
+        multiply_slab(part, matrix->slab + 1, own, at, up);
         add_bias(up, at, part->count, matrix->bias ? matrix->bias + model->ffn : NULL, model->ffn);
     }
     activate((enum Activation)model->activation, gate, numbers);
@@ -188,10 +204,10 @@ void inner_compute(const void *work, size_t chunk, char *own) {
 void inner_commit(const void *work, size_t chunk, const char *own) {
     const Part *part = work;
     const size_t ffn = part->rows->model->ffn;
-    const Stretch at = stretch_of(ffn, part->parts, part->pieces, chunk);
+    const Stretch at = inner_stretch(part, chunk);
     const float *sums = (const float *)(own + laid_bytes(part));
     for (size_t row = 0; row < part->count; row++)
-        for (int s = 0; s < STREAMS; s++, sums += at.end - at.begin)
+        for (int s = 0; s < at.runs; s++, sums += at.end - at.begin)
             memcpy(part->to + row * ffn + at.first + s * at.apart + at.begin, sums,
                    run_length(at, s, ffn) * sizeof *sums);
 }
@@ -283,8 +299,11 @@ size_t rows_own_bytes(const Model *model) {
 }
 
 size_t product_own_bytes(const Part *part) {
-    const size_t groups = (part->matrix->out + STREAMS - 1) / STREAMS;
-    const size_t longest = groups / (part->parts * part->pieces) + 2; /* each cut rounds up once */
-    return laid_bytes(part) + whole_lines(part->width * sizeof(float)) +
-           2 * part->count * STREAMS * longest * sizeof(float);
+    size_t most = 0;
+    for (size_t i = 0; i < part->matrix->slabs; i++) {
+        const Slab *slab = part->matrix->slab + i;
+        const size_t columns = most_columns((enum Kind)slab->kind, slab->out, part->parts, part->pieces[i]);
+        if (columns > most) most = columns;
+    }
+    return laid_bytes(part) + whole_lines(part->width * sizeof(float)) + 2 * part->count * most * sizeof(float);
 }

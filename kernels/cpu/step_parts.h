@@ -32,7 +32,7 @@ typedef struct {
     size_t count, width;
     const Norm *norm; /* NULL, or without a weight: x meets the weight as it is */
     const Matrix *matrix;
-    size_t parts, pieces; /* how the product is cut (see `stretch_of`) */
+    size_t parts, pieces[MOST_SLABS]; /* how each slab is cut (see `stretch_of`) */
     Meeting meeting;
     char *laid; /* NULL: each thread lays its own rows */
     float *to;  /* [count, out] */
@@ -43,7 +43,14 @@ typedef struct {
 
 /* Own memory: laid rows, if they are the thread's own, then a chunk's results. */
 INLINE size_t laid_bytes(const Part *part) {
-    return part->laid ? 0 : whole_lines(part->count * part->width * meeting_bytes(part->meeting));
+    return part->laid ? 0 : whole_lines(part->count * met_bytes(part->meeting, part->width));
+}
+
+/* Chunks of the product: first those of the first slab. */
+INLINE size_t product_chunks(const Part *part) {
+    size_t chunks = 0;
+    for (size_t slab = 0; slab < part->matrix->slabs; slab++) chunks += part->parts * part->pieces[slab];
+    return chunks;
 }
 
 enum { ROWS_A_CHUNK = 8 }; /* of the operations that are cut by rows */

@@ -16,11 +16,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from kernels.cpu import library
+from kernels.cpu.kinds import KIND_OF, KINDS
 from kernels.errors import KernelUnavailableError
 
 ROWS_AT_ONCE: Final = 64
 """How many rows of x share one pass over the weights: more rows would not fit into the second-level cache."""
-PAIRS: Final = ((torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16))
+PAIRS: Final = (
+    (torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16),
+    (torch.float16, torch.float32), (torch.float16, torch.bfloat16),
+)  # fmt: skip
 """The pairs of (weight, activation) dtypes that have a C function."""
 
 
@@ -52,10 +56,10 @@ def streamed(weight: Tensor, bias: Tensor | None, activation: torch.dtype) -> Mu
     out, channels = weight.shape
     if not weight.is_contiguous() or (bias is not None and (bias.shape != (out,) or bias.dtype != activation)):
         raise ValueError(f"a weight {tuple(weight.shape)} must be contiguous, and its bias [{out}] of {activation}")
-    call = library.function("streamed_linear", 5, 3, weight.dtype, activation)
+    call = library.function("streamed_linear", 5, 4, activation)
     call.restype = ctypes.c_int
     weight_at, bias_at = weight.data_ptr(), None if bias is None else bias.data_ptr()
-    itemsize = activation.itemsize
+    itemsize, kind = activation.itemsize, KINDS.index(KIND_OF[weight.dtype])
 
     # Few calls, because the weights of the product before have pushed the code of each call out of the caches.
     def multiply(x: Tensor, residual: Tensor | None = None) -> Tensor:
@@ -78,7 +82,7 @@ def streamed(weight: Tensor, bias: Tensor | None, activation: torch.dtype) -> Mu
             if call(
                 weight_at, x_at + first * channels * itemsize, bias_at,
                 None if residual_at is None else residual_at + skip, y_at + skip,
-                min(ROWS_AT_ONCE, rows - first), channels, out, threads,
+                min(ROWS_AT_ONCE, rows - first), channels, out, kind, threads,
             ):  # fmt: skip
                 raise MemoryError("There is no memory for a product.")
         return y

@@ -82,7 +82,7 @@ static void multiply_groups(const char *weight, const char *x, size_t rows, size
                             size_t out, Stretch at, float *y) {
     Turned turned[2];
     const char *w[SIDE];
-    const size_t columns = STREAMS * (at.end - at.begin), last = columns - SIDE, row_bytes = in * sizeof(bfloat16);
+    const size_t columns = columns_of(at), last = columns - SIDE, row_bytes = in * sizeof(bfloat16);
     const size_t y_bytes = columns * sizeof(float), group_bytes = side * row_bytes, apart = side * columns;
     const size_t ahead_bytes = (at.end - at.begin) * row_bytes; /* the next stretch follows on this one */
     configure_tiles(6, side);
@@ -113,7 +113,7 @@ static void multiply_groups(const char *weight, const char *x, size_t rows, size
 }
 
 void multiply_in_tiles(const void *weight, const char *x, size_t rows, size_t in, size_t out, Stretch at, float *y) {
-    const size_t columns = STREAMS * (at.end - at.begin), whole = in / TILE_CHANNELS * TILE_CHANNELS;
+    const size_t columns = columns_of(at), whole = in / TILE_CHANNELS * TILE_CHANNELS;
     const size_t grouped = rows / SIDE * SIDE, left = rows - grouped, row_bytes = in * sizeof(bfloat16);
     if (grouped) multiply_groups(weight, x, grouped, SIDE, in, whole, out, at, y);
     if (left) multiply_groups(weight, x + grouped * row_bytes, left, left, in, whole, out, at, y + grouped * columns);

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kernels.cpu import attention, library, sampling, step
+from kernels.cpu import attention, library, packed, sampling, step
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,9 @@ def variant(request: pytest.FixtureRequest, variants: Path, monkeypatch: pytest.
     sources = sorted(Path(library.__file__).parent.glob("*.c"))
     found = library.compiled(sources, variants, (*request.param, "-Wall", "-Wextra", "-Werror"))
     monkeypatch.setattr(library, "library", lambda: found)
-    caches = library.function, sampling._function, attention._functions, step._functions
+    caches = (
+        library.function, sampling._function, attention._functions, step._functions, packed._functions,
+    )  # fmt: skip
     for cached in caches:
         cached.cache_clear()
     yield

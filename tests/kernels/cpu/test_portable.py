@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kernels.cpu import library, tiled_linear
+from kernels.cpu import library, packed, tiled_linear
 from kernels.cpu.attention import BatchAttention, Shape, attention_reference
+from kernels.cpu.kinds import BLOCKS
 from kernels.cpu.kv_places import row_places
 from kernels.cpu.read_memory import bytes_read, reader
 from kernels.cpu.row_operations import rms_norm, rotate_, swiglu
@@ -25,6 +26,7 @@ from kernels.cpu.step import SPAN, CompiledStep, LayerParts, Matrix, ModelParts,
 from kernels.cpu.streamed_linear import PAIRS, streamed_linear, streamed_linear_reference
 from kernels.rmsnorm import rms_norm_reference
 from kernels.swiglu import swiglu_reference
+from tests.kernels.cpu.quantised_cases import bound, stored_rows, true_weights
 from tests.kernels.step_cases import BOUNDS, assert_close, random
 
 LEVELS: Final = {
@@ -90,6 +92,18 @@ def test_products() -> None:
                 for threads in (1, 3):
                     torch.set_num_threads(threads)
                     assert_close(streamed_linear(x, weight, bias), true, dtype)
+
+
+@on_each
+@pytest.mark.usefixtures("variant")
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_products_with_quantised_weights(kind: str) -> None:
+    stored = stored_rows(kind, 35, 768)
+    assert torch.equal(packed.unpacked(stored).double(), true_weights(stored))
+    weights, ready = true_weights(stored), packed.PackedRows(stored)
+    for rows in (1, 3, 6):
+        x = random((rows, 768), torch.float32, "cpu", 3)
+        assert ((packed.packed_linear(x, ready).double() - x.double() @ weights.t()).abs() <= bound(x, weights)).all()
 
 
 @on_each
@@ -168,7 +182,11 @@ def model(weights: torch.dtype, dtype: torch.dtype) -> ModelParts:
 
     def matrix(out: int, channels: int, bias: bool = False) -> Matrix:
         weight = random((out, channels), torch.float32, "cpu", next(seeds)) * channels**-0.5
-        return Matrix(weight.to(weights), random((out,), weights, "cpu", next(seeds)) if bias else None)
+        return Matrix((weight.to(weights),), random((out,), weights, "cpu", next(seeds)) if bias else None)
+
+    def gated(bias: bool) -> Matrix:
+        both = matrix(2 * ffn, hidden, bias)
+        return Matrix(tuple(slab for whole in both.slabs for slab in whole.chunk(2)), both.bias)
 
     def norm(*shape: int, bias: bool = False) -> NormWeights:
         weight = 1 + random(shape, torch.float32, "cpu", next(seeds)) / 4
@@ -178,7 +196,7 @@ def model(weights: torch.dtype, dtype: torch.dtype) -> ModelParts:
         LayerParts(
             attention_norm=norm(hidden, bias=full), qkv=matrix((heads + 2 * kv_heads) * head_dim, hidden, full),
             heads_norm=norm(heads + kv_heads, head_dim) if full else None, out=matrix(hidden, heads * head_dim, full),
-            attention_post_norm=norm(hidden) if full else None, ffn_norm=norm(hidden), up=matrix(2 * ffn, hidden, full),
+            attention_post_norm=norm(hidden) if full else None, ffn_norm=norm(hidden), up=gated(full),
             down=matrix(hidden, ffn), ffn_post_norm=norm(hidden) if full else None, rotation=0,
             window=7 if full else None,
         )
@@ -221,12 +239,12 @@ def test_steps(logits_here: dict[tuple[torch.dtype, torch.dtype], list[Tensor]],
 
 
 class Stretch(ctypes.Structure):
-    """As in product.h."""
+    """As in stretch.h."""
 
-    _fields_ = [(name, ctypes.c_size_t) for name in ("first", "apart", "begin", "end")]
+    _fields_ = [*((name, ctypes.c_size_t) for name in ("first", "apart", "begin", "end")), ("runs", ctypes.c_int)]
 
 
-TILED: Final = 3
+TILED: Final = 4
 
 
 @in_tiles
@@ -246,7 +264,7 @@ def test_products_in_tiles(rows: int, channels: int) -> None:
     for first, apart, begin, end in ((0, 21, 0, 21), (0, 21, 3, 7), (8, 10, 2, 10), (3, 20, 4, 13), (0, 8, 0, 3)):
         y = torch.empty(rows, 4, end - begin)
         multiply(
-            weight.data_ptr(), 1, x.data_ptr(), TILED, rows, channels, out, Stretch(first, apart, begin, end),
+            weight.data_ptr(), 1, x.data_ptr(), TILED, rows, channels, out, Stretch(first, apart, begin, end, 4),
             y.data_ptr(),
         )  # fmt: skip
         columns = first + apart * torch.arange(4)[:, None] + torch.arange(begin, end)
