@@ -6,7 +6,6 @@ missing, truncated or wrongly shaped tensor is reported at once.
 
 from __future__ import annotations
 
-import math
 import mmap
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -82,22 +81,25 @@ class Checkpoint:
 
 
 def mapped(entry: TensorEntry) -> Tensor:
-    """A tensor's part of its file as private memory: writes to it never reach the file.
+    """A tensor as its file stores it.
 
     The safetensors library would read the header again for each tensor: its time grows with the square of their number.
     """
-    dtype = DTYPES[entry.dtype]
-    before = entry.start % mmap.ALLOCATIONGRANULARITY
-    with open_regular(entry.file) as stream:
+    return mapped_bytes(entry.file, entry.start, entry.bytes, DTYPES[entry.dtype]).view(entry.shape)
+
+
+def mapped_bytes(file: Path, start: int, size: int, dtype: torch.dtype = torch.uint8) -> Tensor:
+    """A part of a file as private memory: writes to it never reach the file. Raises CheckpointError where it cannot be
+    mapped."""
+    before = start % mmap.ALLOCATIONGRANULARITY
+    with open_regular(file) as stream:
         try:
-            memory = mmap.mmap(
-                stream.fileno(), before + entry.bytes, access=mmap.ACCESS_COPY, offset=entry.start - before
-            )
+            memory = mmap.mmap(stream.fileno(), before + size, access=mmap.ACCESS_COPY, offset=start - before)
         except (OSError, ValueError) as error:  # ValueError: the file was shortened after its header was read
-            raise CheckpointError(f"{path_text(entry.file)} cannot be mapped: {one_line(error)}.") from error
+            raise CheckpointError(f"{path_text(file)} cannot be mapped: {one_line(error)}.") from error
     if before % dtype.itemsize:  # the tensor is not aligned: most writers pad the header, some do not
-        return torch.frombuffer(bytearray(memory[before:]), dtype=dtype).view(entry.shape)
-    return torch.frombuffer(memory, dtype=dtype, count=math.prod(entry.shape), offset=before).view(entry.shape)
+        return torch.frombuffer(bytearray(memory[before:]), dtype=dtype)
+    return torch.frombuffer(memory, dtype=dtype, count=size // dtype.itemsize, offset=before)
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
