@@ -28,6 +28,7 @@ engine.core: engine engine.session
 engine.figures: engine.session engine.core
 engine.export: engine engine.session engine.figures
 engine.importing: engine engine.session
+engine.gguf: engine
 engine.model: kernels engine engine.session engine.core
 engine.cache: engine.session engine.core engine.model
 engine.attention: kernels engine.core engine.model engine.cache

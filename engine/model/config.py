@@ -10,7 +10,7 @@ import torch
 from engine.session.kv_shape import KvShape
 from engine.session.weight_reads import FACT, WeightReads
 
-RopeKind = Literal["none", "linear", "llama3"]
+RopeKind = Literal["none", "linear", "llama3", "factors"]
 NormKind = Literal["rmsnorm", "layernorm"]
 PositionKind = Literal["rope", "learned"]
 MlpKind = Literal["swiglu", "gelu"]
@@ -23,6 +23,8 @@ class Rope:
 
     `linear` divides every frequency by `factor`. `llama3` (Llama 3.1) divides only the low frequencies and blends
     between low and high ones; `low_freq_factor`, `high_freq_factor` and `original_max_positions` set the limits.
+    `factors` (as GGUF files have them) divides the frequency of each pair of channels by a factor of its own. A
+    `magnitude` other than 1 makes q and k longer or shorter by it, as LongRoPE does.
     """
 
     theta: float = 10_000.0
@@ -31,6 +33,8 @@ class Rope:
     low_freq_factor: float = 1.0
     high_freq_factor: float = 4.0
     original_max_positions: int = 8192
+    factors: tuple[float, ...] = ()
+    magnitude: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,14 @@ def number(raw: Raw, name: str, default: float) -> float:
     return float(value)
 
 
+def numbers(raw: Raw, name: str) -> tuple[float, ...]:
+    """A list of numbers above 0 that float32 can hold."""
+    listed = raw.get(name)
+    if not isinstance(listed, list | tuple):
+        raise _wrong(name, "a list of numbers", listed)
+    return tuple(number({name: one}, name, 1.0) for one in listed)
+
+
 def flag(raw: Raw, name: str, default: bool = False) -> bool:
     """True or false; `default` where the value is missing or null."""
     value = raw.get(name)

@@ -11,7 +11,18 @@ from torch import Tensor
 
 from engine.errors import CheckpointError
 from engine.model.config import Activation, ModelConfig, Rope, RopeKind
-from engine.model.config_values import Raw, fields, flag, integer, integer_or_none, number, token_ids, word, words
+from engine.model.config_values import (
+    Raw,
+    fields,
+    flag,
+    integer,
+    integer_or_none,
+    number,
+    numbers,
+    token_ids,
+    word,
+    words,
+)
 from engine.model.rope import interleave_pairs
 from engine.plain_text import one_line, quoted
 
@@ -320,6 +331,8 @@ FAMILIES: Final[dict[str, Family]] = {
     "Qwen2ForCausalLM": Family(qwen2_config, llama_model, llama_layer),
     "Qwen3ForCausalLM": Family(qwen3_config, llama_model, llama_layer),
 }
+CAPPED: Final = frozenset({"Gemma2ForCausalLM"})
+"""Architectures whose attention scores pass a tanh, which no attention of this engine computes."""
 
 
 def family_of(raw: Raw) -> tuple[str, Family]:
@@ -332,6 +345,10 @@ def family_of(raw: Raw) -> tuple[str, Family]:
     supported = ", ".join(sorted(FAMILIES))
     if not architecture:
         raise CheckpointError(f"config.json names no architecture; supported are {supported}.")
+    if architecture in CAPPED:
+        raise CheckpointError(
+            f"The architecture {architecture} is not supported: it caps attention scores and logits (soft-capping)."
+        )
     if architecture not in FAMILIES:
         raise CheckpointError(f"The architecture {one_line(architecture)} is not supported; supported are {supported}.")
     if raw.get("quantization_config") is not None:
@@ -364,6 +381,10 @@ def rope_of(raw: Raw) -> Rope:
     theta = number(given, "rope_theta", number(raw, "rope_theta", 10_000.0))
     kind = word(scaling, "rope_type", "") or word(scaling, "type", "") or "default"
     kinds: dict[str, RopeKind] = {"default": "none", "linear": "linear", "llama3": "llama3"}
+    if kind == "factors":
+        return Rope(
+            theta, "factors", factors=numbers(scaling, "factors"), magnitude=number(scaling, "attention_factor", 1.0)
+        )
     if kind not in kinds:
         raise CheckpointError(
             f"The rope scaling {quoted(kind)} is not supported; supported are {', '.join(sorted(kinds))}."

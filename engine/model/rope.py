@@ -23,6 +23,8 @@ def frequencies(rope: Rope, head_dim: int) -> Tensor:
     frequency = rope.theta**-exponent
     if rope.scaling == "linear":
         return frequency / rope.factor
+    if rope.scaling == "factors":
+        return frequency / torch.tensor(rope.factors, dtype=torch.float64)
     if rope.scaling == "llama3":
         # Wavelengths below `short` stay, those above `long` are multiplied by `factor`, and those between are blended.
         wavelength = 2 * math.pi / frequency
@@ -37,10 +39,10 @@ def frequencies(rope: Rope, head_dim: int) -> Tensor:
 
 
 def rotations(rope: Rope, head_dim: int, positions: int, device: torch.device) -> Tensor:
-    """e^(i · position · frequency) for the first `positions` positions: complex64 [positions, 1, head_dim / 2]."""
+    """magnitude · e^(i · position · frequency): complex64 [positions, 1, head_dim / 2]."""
     position = torch.arange(positions, dtype=torch.float64)
     angle = torch.outer(position, frequencies(rope, head_dim))
-    return torch.polar(torch.ones_like(angle), angle).to(torch.complex64).unsqueeze(1).to(device)
+    return torch.polar(torch.full_like(angle, rope.magnitude), angle).to(torch.complex64).unsqueeze(1).to(device)
 
 
 class RotationTable:
