@@ -143,7 +143,7 @@ class Decoder:
         config = self.config
         timer.layer(config.layers)
         with timer("embed"):
-            x = self._embed(batch)  # [P, hidden]
+            x = self.embed(batch)  # [P, hidden]
             turns = self._turns(batch)
         delta: Tensor | None = None  # output of a projection, not yet added to the residual stream x
         if watch is not None:
@@ -155,7 +155,6 @@ class Decoder:
         wanted = batch.logits_rows
         return self.logits(x[wanted], None if delta is None else delta[wanted], timer, watch=watch)
 
-    @torch.inference_mode()
     def run_layers(
         self, layers: range, x: Tensor, delta: Tensor | None, batch: Batch, kv: StepKv, attention: Attention,
         timer: PhaseTimer,
@@ -169,7 +168,6 @@ class Decoder:
             x, delta = self._layer(index, x, delta, turns, batch, kv, attention, timer, None)
         return x, delta
 
-    @torch.inference_mode()
     def logits(self, x: Tensor, delta: Tensor | None, timer: PhaseTimer, *, watch: Watch | None = None) -> Tensor:
         """Logits float32 [R, vocab] of rows of the residual stream after the last layer, x + delta, each [R, hidden]."""
         timer.layer(self.config.layers)
@@ -249,7 +247,8 @@ class Decoder:
             kv.write(layer, k, v)
         return q
 
-    def _embed(self, batch: Batch) -> Tensor:
+    def embed(self, batch: Batch) -> Tensor:
+        """The residual stream before the first layer, [P, hidden]."""
         x = functional.embedding(batch.token_ids, self.embedding).to(self.dtype)  # [P, hidden]
         if self.config.embedding_scale != 1.0:
             x = x * self.embedding_scale
