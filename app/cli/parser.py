@@ -19,6 +19,7 @@ from engine.core.sampling import FILTERS, KINDS, Sampling
 from engine.core.settings import (
     Attention,
     Batching,
+    CompareSpec,
     Detail,
     Dtype,
     Kv,
@@ -33,7 +34,7 @@ from engine.regular_file import check_regular
 Command = Callable[[argparse.Namespace], int]
 Value = TypeVar("Value")
 
-COMMANDS: Final = ("record", "attach", "info", "export", "compare", "screenshot", "bench")
+COMMANDS: Final = ("record", "attach", "info", "export", "compare", "screenshot", "bench", "compare-models")
 FORMATS: Final = ("chrome", "perfetto", "csv", "parquet", "html", "png", "svg")
 SUITES: Final = {
     "decode": "tokens/s of each cache and attention (default)",
@@ -62,9 +63,9 @@ def parse_command(arguments: list[str]) -> tuple[Command, argparse.Namespace]:
     parser = Parser(prog=f"decodescope {name}", allow_abbrev=False)
     {
         "record": _record, "attach": _attach, "info": _info, "export": _export, "compare": _compare,
-        "screenshot": _screenshot, "bench": _bench,
+        "screenshot": _screenshot, "bench": _bench, "compare-models": _compare_models,
     }[name](parser)  # fmt: skip
-    command: Command = importlib.import_module(f"app.cli.{name}").run
+    command: Command = importlib.import_module(f"app.cli.{name.replace('-', '_')}").run
     return command, parser.parse_args(rest)
 
 
@@ -319,6 +320,40 @@ def _compare(parser: argparse.ArgumentParser) -> None:
         help=f"of --gate (default: {DEFAULT_FIGURE}): {', '.join(ALL_NAMES)}",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+
+
+def _compare_models(parser: argparse.ArgumentParser) -> None:
+    usual = CompareSpec("", "", "")
+    parser.description = (
+        "Compare two precisions of one model over the same text: speed, bytes of weights, memory, perplexity, KL "
+        "divergence a token, agreement of the top token, and what each layer alone does in B's precision."
+    )
+    parser.add_argument("a", metavar="A", help='the reference: a checkpoint folder, or "demo"')
+    parser.add_argument("b", metavar="B", help="the model that is compared with it")
+    parser.add_argument("--text", required=True, metavar="FILE", help="the text, UTF-8")
+    parser.add_argument(
+        "--window", type=whole_number, default=usual.window, metavar="N",
+        help=f"the text is cut into contexts of N tokens (default: {usual.window})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--most-tokens", type=whole_number, default=usual.most_tokens, metavar="N",
+        help=f"compare on the first N tokens (default: {usual.most_tokens})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--layer-tokens", type=whole_number, default=usual.layer_tokens, metavar="N",
+        help=f"judge each layer on the first N tokens (default: {usual.layer_tokens}; 0: judge no layer)",
+    )  # fmt: skip
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument(
+        "--dtype", default="auto", choices=get_args(Dtype), help="what both compute in (default: auto, as `record`)"
+    )
+    for side in "ab":
+        parser.add_argument(
+            f"--dtype-{side}", choices=get_args(Dtype), help=f"what {side.upper()} computes in, where it is another"
+        )
+    parser.add_argument("--threads", type=whole_number, default=0, metavar="N", help="default: the engine chooses")
+    parser.add_argument("-o", "--output", metavar="FILE.dscope", help="default: decodescope-DATE-TIME.dscope here")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table; no file without -o")
 
 
 def _screenshot(parser: argparse.ArgumentParser) -> None:

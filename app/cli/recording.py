@@ -14,7 +14,7 @@ from engine.client.live_session import Begun
 from engine.client.run_client import RunClient
 from engine.client.source import Source
 from engine.client.suite import Suite
-from engine.core.settings import LoadSpec, RequestSpec, RunSpec
+from engine.core.settings import CompareSpec, LoadSpec, RequestSpec, RunSpec
 from engine.errors import DecodeScopeError
 from engine.host import protocol
 from engine.session import schema
@@ -90,6 +90,11 @@ class Recording:
         cannot be read. The end of the `with` block keeps what was recorded.
         """
         self.client.start(run, command_line)
+        return self._to_the_end(path)
+
+    def compare(self, spec: CompareSpec, path: Path | None, command_line: str = "") -> Session:
+        """Compare the loaded model with another precision of it; raises as `run` does."""
+        self.client.post(protocol.CompareModels(spec, command_line))
         return self._to_the_end(path)
 
     def run_suite(self, suite: Suite, path: Path | None) -> Session:

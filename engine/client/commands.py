@@ -79,7 +79,7 @@ class Commands:
         asked = self.posted.popleft()
         assert not isinstance(asked, Connect)
         if isinstance(asked, CancelStart):
-            self.waiting = [one for one in self.waiting if name_of(one) != "Start"]
+            self.waiting = [one for one in self.waiting if name_of(one) not in ("Start", "CompareModels")]
             return None
         if isinstance(asked, Suite | WantedSuite) and not source.tells.flips_switches:
             return schema.Refused("Suite", UnavailableError.__name__, NO_SUITE)

@@ -15,6 +15,8 @@ from engine.errors import InputError
 from engine.session import schema
 
 _RUN_COMMAND_NAMES: Final = frozenset(one.__name__ for one in RUN_COMMANDS)
+_STARTS: Final = ("Start", "CompareModels")
+"""Commands that begin a session."""
 _OF_STATE: Final = (
     schema.SessionStarted, schema.Loading, schema.ModelReady, schema.StateChanged, schema.Refused, schema.RunEnded,
     schema.CeilingsMeasured, schema.Overhead, schema.StepProgress, schema.PromptsCounted,
@@ -143,7 +145,7 @@ class Events:
             else:
                 self._now.suite = None
                 self._on_start_refused(event)
-        elif event.command == "Start":
+        elif event.command in _STARTS:
             self._on_start_refused(event)
         elif event.command == "Load":
             self._commands.model_refused()

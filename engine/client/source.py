@@ -48,6 +48,7 @@ _NEEDS: Final[dict[type, str]] = {
     protocol.AddRequests: "adds_requests",
     protocol.CountPrompts: "loads_models",
     protocol.MeasureCeilings: "measures_ceilings",
+    protocol.CompareModels: "loads_models",
     protocol.SetObservation: "observes",
 }
 

@@ -120,6 +120,29 @@ class LoadSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CompareSpec:
+    """A comparison of the loaded model with another precision of it, `model`, over the same text.
+
+    `text_name` is how the session names the text. Its first `most_tokens` tokens are cut into windows of `window`
+    tokens, each a context of its own. Each layer alone is judged on the first `layer_tokens` (0: no layer is). `dtype`
+    is the precision that the other model computes in.
+    """
+
+    model: str
+    text: str
+    text_name: str
+    dtype: Dtype = "auto"
+    window: int = 512
+    most_tokens: int = 2048
+    layer_tokens: int = 512
+
+    def __post_init__(self) -> None:
+        check_range("the window", self.window, 2, 2**20)
+        check_range("the tokens of a comparison", self.most_tokens, 2, 2**24)
+        check_range("the tokens for each layer", self.layer_tokens, 0, self.most_tokens)
+
+
+@dataclass(frozen=True, slots=True)
 class AttachSpec:
     """Which server to attach to, and how. `model` is the served name; "" takes the first that the server lists.
 

@@ -57,6 +57,9 @@ def contents(span: Span) -> Iterator[Content]:
     for table in (session.kernels, session.ranges):
         names = COLUMNS[table.table]
         yield Content(table.table, _columns(table, names), plain_rows(span, table, names))
+    for table in session.precision:
+        names = COLUMNS[table.table]
+        yield Content(table.table, _columns(table, names), plain_rows(span, table, names))
     marks = ((mark.t_ns, mark.kind, mark.label) for mark in span.marks())
     yield Content("marks", {"t_ns": "whole", "kind": "text", "label": "text"}, marks)
 

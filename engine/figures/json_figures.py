@@ -8,6 +8,7 @@ from typing import Any
 from engine.figures.detail_figures import detail_figures
 from engine.figures.kernels import trace_figures
 from engine.figures.metrics import summarise
+from engine.figures.precision import precision_json
 from engine.figures.range_figures import range_figures
 from engine.figures.slots import slot_figures
 from engine.figures.step_range import StepRange, step_slice
@@ -30,6 +31,7 @@ def json_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
         "slots": slot_figures(session, steps).to_json() if told(session, "steps") else None,
         "teacher": passes,
         "trace": trace_figures(session, steps),
+        "precision": precision_json(session),
         **json_value(range_figures(session, steps)),
     }
     if steps is not None:

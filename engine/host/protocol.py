@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.core.settings import AttachSpec, LoadSpec, Observation, RequestSpec, RunSpec
+from engine.core.settings import AttachSpec, CompareSpec, LoadSpec, Observation, RequestSpec, RunSpec
 from engine.errors import InputError
 
 
@@ -94,6 +94,16 @@ class MeasureCeilings(Command, frozen=True, tag=True):
     """Measure the device's ceilings in full; answered by CeilingsMeasured, or by Refused during a run."""
 
 
+class CompareModels(Command, frozen=True, tag=True):
+    """Compare the loaded model with another precision of it (a new session).
+
+    Answered by Loading..., then SessionStarted, or by Refused; ended by Stop. It may be paused.
+    """
+
+    spec: CompareSpec
+    command_line: str = ""
+
+
 class Shutdown(Command, frozen=True, tag=True):
     """End the engine process."""
 
@@ -112,6 +122,7 @@ AnyCommand = (
     | SetObservation
     | CountPrompts
     | MeasureCeilings
+    | CompareModels
     | Shutdown
 )
 

@@ -18,12 +18,15 @@ from engine.decode.engine import Engine
 from engine.decode.new_request import prompt_tokens
 from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
+from engine.host.comparing import Comparing, load_other
 from engine.host.kept_ceilings import KeptCeilings
 from engine.host.model_facts import model_meta
 from engine.host.pacing import Pacing
+from engine.lens.compare import Comparison
 from engine.measure.device import DeviceSampler, open_devices
 from engine.model.loader import LoadedModel, load_model
 from engine.plain_text import one_line
+from engine.session.precision_fact import as_fact
 from engine.session.schema import (
     AnyEvent,
     CeilingsMeasured,
@@ -40,6 +43,11 @@ from engine.session.schema import (
 FACTS_OF_CEILINGS: Final = ("model_path", "device", "device_name", "dtype", "threads")
 """The facts that must be equal for ceilings to hold for another session."""
 MOST_OF_AN_ERROR: Final = 1000
+BETWEEN_RUNS: Final = (
+    protocol.Load, protocol.Start, protocol.Shutdown, protocol.CountPrompts, protocol.MeasureCeilings,
+    protocol.CompareModels,
+)  # fmt: skip
+"""Commands that are not to the run or the comparison that goes on."""
 
 
 class Service:
@@ -57,6 +65,7 @@ class Service:
         self._draft: LoadedModel | None = None
         self._unavailable: dict[str, str] = {}
         self.engine: Engine | None = None
+        self._comparing: Comparing | None = None
         self.sampler: DeviceSampler | None = None
         """Samples the devices while a run goes on."""
         self._pacing: Pacing | None = None
@@ -65,11 +74,13 @@ class Service:
     @property
     def running(self) -> bool:
         """Whether a run goes on."""
-        return self.engine is not None
+        return self.engine is not None or self._comparing is not None
 
     @property
     def paused(self) -> bool:
         """Whether a run waits for a command."""
+        if self._comparing is not None:
+            return self._comparing.paused
         return self._pacing is not None and self._pacing.paused
 
     def receive(self, message: bytes) -> None:
@@ -97,6 +108,8 @@ class Service:
 
         Returns the seconds until the next step may run: 0 at once, None only after a command.
         """
+        if self._comparing is not None:
+            return self._compare_on(self._comparing)
         engine, pacing = self.engine, self._pacing
         if engine is None or pacing is None:
             return None
@@ -135,6 +148,10 @@ class Service:
                 self._count(command)
             case protocol.MeasureCeilings():
                 self._measure_ceilings()
+            case protocol.CompareModels():
+                self._compare(command)
+            case _ if self._comparing is not None and not isinstance(command, BETWEEN_RUNS):
+                self._steer(self._comparing, command)
             case protocol.Stop():
                 engine = self._running()
                 engine.account.mark("stop", "")
@@ -165,7 +182,7 @@ class Service:
             self._emit([StateChanged("paused" if self.paused else "running")])
 
     def _load(self, command: protocol.Load) -> None:
-        if self.engine is not None:
+        if self.running:
             raise InputError("A run is going on; stop it before another model is loaded.")
         self._model = self._draft = None  # first free the memory of the previous ones
         self._ceilings.forget()
@@ -182,7 +199,7 @@ class Service:
     def _start(self, command: protocol.Start) -> None:
         if self._model is None:
             raise InputError("No model is loaded.")
-        if self.engine is not None:
+        if self.running:
             raise InputError("A run is going on; stop it before another one starts.")
         if not command.run.requests:
             raise InputError("A run needs at least one request.")
@@ -202,9 +219,60 @@ class Service:
         self.sampler.start()
         self._emit([StateChanged("paused" if command.paused else "running")])
 
+    def _compare(self, command: protocol.CompareModels) -> None:
+        if self.running:
+            raise InputError("A run is going on; stop it before models are compared.")
+        if self._model is None:
+            raise InputError("No model is loaded.")
+
+        def tell(stage: str, fraction: float) -> None:
+            self._emit([Loading(stage, fraction)])
+
+        comparison = Comparison(self._model, load_other(command.spec, self._model, tell), command.spec)
+        self._start_run()
+        meta = model_meta(self._model) | {"command": command.command_line, "precision": as_fact(comparison.fact)}
+        meta["epoch_ns"] = str(time.time_ns())
+        self._emit([SessionStarted(meta), StateChanged("running")])
+        self._comparing = Comparing(comparison, self._emit)
+
+    def _steer(self, comparing: Comparing, command: protocol.AnyCommand) -> None:
+        """Carry out a command to the comparison that goes on; what only a generation has (switches, pace) changes
+        nothing.
+        """
+        match command:
+            case protocol.Stop():
+                comparing.mark("stop", "")
+                self._end("stopped")
+            case protocol.Pause() | protocol.Resume():
+                comparing.paused = isinstance(command, protocol.Pause)
+                self._emit([StateChanged("paused" if comparing.paused else "running")])
+            case protocol.StepOnce():
+                comparing.paused = False
+                self._compare_on(comparing)
+                comparing.paused = True
+                if self._comparing is not None:
+                    self._emit([StateChanged("paused")])
+
+    def _compare_on(self, comparing: Comparing) -> float | None:
+        """Compute the next part of a comparison; as `work`."""
+        if comparing.paused:
+            return None
+        try:
+            if comparing.work():
+                return 0.0
+        except BaseException as error:  # any failure of a model, a library or a device ends the comparison
+            kind = type(error).__name__ if isinstance(error, DecodeScopeError) else "DecodeScopeError"
+            message = f"The comparison failed: {sentence_of(error)}"
+            comparing.mark("fault", message)
+            self._emit([Refused("Step", kind, message)])
+            self._end("failed")
+        else:
+            self._end("finished")
+        return None
+
     def _count(self, command: protocol.CountPrompts) -> None:
         """Tell how many tokens the prompts have; not within a run, whose time this would take."""
-        if self.engine is not None:
+        if self.running:
             raise InputError("A run is going on; prompts are counted before or after it.")
         if self._model is None:
             raise InputError("No model is loaded.")
@@ -217,7 +285,7 @@ class Service:
         return None if engine is None else engine.watch.progress()
 
     def _measure_ceilings(self) -> None:
-        if self.engine is not None:
+        if self.running:
             raise InputError("A run is going on; stop it before the ceilings are measured.")
         if self._model is None:
             raise InputError("No model is loaded.")
@@ -231,7 +299,7 @@ class Service:
         Where no run goes on and the ceilings are from a busy machine, measures them again once it is quiet, for later
         runs. Returns the seconds until the next check, None where nothing is to be checked.
         """
-        if self.engine is not None or self._model is None:
+        if self.running or self._model is None:
             self._ceilings.wait_anew()
             return None
         return self._ceilings.look_again(self._model)
@@ -241,7 +309,7 @@ class Service:
             self._pacing.end()
         if self.engine is not None and reason != "failed":
             self.engine.account.tell_cost()
-        self.engine = self._pacing = None
+        self.engine = self._pacing = self._comparing = None
         self._ceilings.wait_anew()
         if self.sampler is not None:
             self.sampler.stop()

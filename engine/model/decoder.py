@@ -162,51 +162,76 @@ class Decoder:
         each part with its name, the residual stream, and the output that is not added to the stream yet.
         """
         config = self.config
-        heads, kv_heads, head_dim = config.heads, config.kv_heads, config.head_dim
-        rows = batch.rows
-
         timer.layer(config.layers)
         with timer("embed"):
-            x = self._embed(batch)  # [P, hidden]
-            self.reach(max((span.end for span in batch.spans), default=0))
-            turns = [table.values[batch.positions] for table in self.rotations]  # each [P, 1, head_dim / 2]
-
+            x = self.embed(batch)  # [P, hidden]
+            turns = self._turns(batch)
         delta: Tensor | None = None  # output of a projection, not yet added to the residual stream x
         if watch is not None:
             watch("the embedding's", x)
-        for index, layer in enumerate(self.layers):
-            timer.layer(index)
-            self.at_layer = index
-            with timer("norm"):
-                h, x = layer.attention_norm(x, delta)  # [P, hidden]
-            with timer("qkv"):
-                qkv = layer.qkv(h).view(rows, heads + 2 * kv_heads, head_dim)
-            if layer.qk_norm is not None:
-                with timer("norm"):
-                    qkv[:, : heads + kv_heads] = layer.qk_norm(qkv[:, : heads + kv_heads])[0]
-            rotation = turns[self._rotation_of_layer[index]] if turns else None
-            q = self._rotate_and_keep(qkv, rotation, kv, index, timer)  # [P, heads, head_dim]
-            with timer("attention"):
-                mixed = attention(q, kv, index, batch)  # [P, heads, head_dim]
-            if probe is not None and probe.layer == index:
-                timer.pause()
-                probe.observe(q, kv, batch, attention)
-            mixed = mixed.reshape(rows, heads * head_dim)
-            x, delta = self._join(x, mixed, layer.out, layer.attention_post_norm, "attn_out", timer)  # [P, hidden]
-            with timer("norm"):
-                h, x = layer.ffn_norm(x, delta)  # [P, hidden]
-            x, delta = self._join(x, h, layer.mlp, layer.ffn_post_norm, "ffn", timer)  # [P, hidden]
+        for index in range(config.layers):
+            x, delta = self._layer(index, x, delta, turns, batch, kv, attention, timer, probe)
             if watch is not None:
                 watch(f"layer {index}'s", x, delta)
+        wanted = batch.logits_rows
+        return self.logits(x[wanted], None if delta is None else delta[wanted], timer, watch=watch)
 
-        timer.layer(config.layers)
+    def run_layers(
+        self, layers: range, x: Tensor, delta: Tensor | None, batch: Batch, kv: StepKv, attention: Attention,
+        timer: PhaseTimer,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        """The residual stream x [P, hidden] after these layers, and the output that is not added to it yet.
+
+        `x` and `delta` are the same before the first of them. `kv` needs to hold nothing of the other layers.
+        """
+        turns = self._turns(batch)
+        for index in layers:
+            x, delta = self._layer(index, x, delta, turns, batch, kv, attention, timer, None)
+        return x, delta
+
+    def logits(self, x: Tensor, delta: Tensor | None, timer: PhaseTimer, *, watch: Watch | None = None) -> Tensor:
+        """Logits float32 [R, vocab] of rows of the residual stream after the last layer, x + delta, each [R, hidden]."""
+        timer.layer(self.config.layers)
         with timer("norm"):
-            wanted = batch.logits_rows
-            x, _ = self.final_norm(x[wanted], None if delta is None else delta[wanted])  # [R, hidden]
+            x, _ = self.final_norm(x, delta)  # [R, hidden]
         if watch is not None:
             watch("the final norm's", x)
         with timer("lm_head"):
             return self.head(x).float()  # [R, vocab]
+
+    def _turns(self, batch: Batch) -> list[Tensor]:
+        """The rotations of the batch's positions, each [P, 1, head_dim / 2]."""
+        self.reach(max((span.end for span in batch.spans), default=0))
+        return [table.values[batch.positions] for table in self.rotations]
+
+    def _layer(
+        self, index: int, x: Tensor, delta: Tensor | None, turns: list[Tensor], batch: Batch, kv: StepKv,
+        attention: Attention, timer: PhaseTimer, probe: AttentionProbe | None,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        """One layer over the residual stream x [P, hidden]; delta is an output that is not added to it yet."""
+        layer, rows = self.layers[index], batch.rows
+        heads, kv_heads, head_dim = self.config.heads, self.config.kv_heads, self.config.head_dim
+        timer.layer(index)
+        self.at_layer = index
+        with timer("norm"):
+            h, x = layer.attention_norm(x, delta)  # [P, hidden]
+        with timer("qkv"):
+            qkv = layer.qkv(h).view(rows, heads + 2 * kv_heads, head_dim)
+        if layer.qk_norm is not None:
+            with timer("norm"):
+                qkv[:, : heads + kv_heads] = layer.qk_norm(qkv[:, : heads + kv_heads])[0]
+        rotation = turns[self._rotation_of_layer[index]] if turns else None
+        q = self._rotate_and_keep(qkv, rotation, kv, index, timer)  # [P, heads, head_dim]
+        with timer("attention"):
+            mixed = attention(q, kv, index, batch)  # [P, heads, head_dim]
+        if probe is not None and probe.layer == index:
+            timer.pause()
+            probe.observe(q, kv, batch, attention)
+        mixed = mixed.reshape(rows, heads * head_dim)
+        x, delta = self._join(x, mixed, layer.out, layer.attention_post_norm, "attn_out", timer)  # [P, hidden]
+        with timer("norm"):
+            h, x = layer.ffn_norm(x, delta)  # [P, hidden]
+        return self._join(x, h, layer.mlp, layer.ffn_post_norm, "ffn", timer)  # [P, hidden]
 
     @staticmethod
     def _join(
@@ -243,7 +268,8 @@ class Decoder:
             kv.write(layer, k, v)
         return q
 
-    def _embed(self, batch: Batch) -> Tensor:
+    def embed(self, batch: Batch) -> Tensor:
+        """The residual stream before the first layer, [P, hidden]."""
         if isinstance(self.embedding, Tensor):
             x = functional.embedding(batch.token_ids, self.embedding).to(self.dtype)  # [P, hidden]
         else:

@@ -77,7 +77,7 @@ def read_weight(header: Header, name: str, *shape: int) -> Tensor | StoredRows:
     if info.kind in BLOCKS:
         return StoredRows(info.kind, shape[-1], rows)
     try:
-        pieces = [unpacked_by_gguf(piece, info.kind).to(UNPACKED) for piece in rows.split(PIECE_ROWS)]
+        pieces = [unpacked_by_gguf(piece, info.kind).to(UNPACKED) for piece in torch.split(rows, PIECE_ROWS)]
     except KernelUnavailableError as error:
         raise CheckpointError(
             f"The tensor {quoted(name)} is stored as {one_line(info.kind)}, which cannot be unpacked."

@@ -16,6 +16,7 @@ from engine.plain_text import quoted
 from engine.session.blobs import MOST_LOGPROB
 from engine.session.checking_facts import MOST_HEADS, MOST_LAYERS, check_facts, check_params
 from engine.session.checking_trace import check_trace
+from engine.session.checking_precision import check_precision
 from engine.session.columns import Columns
 from engine.session.event_table import EventTable
 from engine.session.fields import COUNT, LARGEST, Whole
@@ -48,9 +49,10 @@ def check_content(session: Session) -> None:
     _check_work(session)
     _check_blocks(session)
     _check_rest(session)
-    for table in (session.kernels, session.ranges):
+    for table in (session.kernels, session.ranges, *session.precision):
         _check_numbers(table)
     check_trace(session)
+    check_precision(session)
 
 
 def _check_request(request: RecordedRequest) -> None:

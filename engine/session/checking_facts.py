@@ -18,7 +18,7 @@ MOST_LAYERS: Final = 4096
 MOST_HEADS: Final = 4096
 MOST_LEVELS: Final = 64
 """The most memory levels that ceilings may have."""
-JSON_FACTS: Final = ("model_config", "draft_config", "ceilings", "versions", "serving", "trace")
+JSON_FACTS: Final = ("model_config", "draft_config", "ceilings", "versions", "serving", "trace", "precision")
 NUMBERS: Final = ("epoch_ns", "device_memory_bytes")
 """Facts that are whole numbers, written as text."""
 SIZES: Final = {

@@ -44,6 +44,9 @@ def load(file: SessionFile) -> Session:
             _load_trace_names(file, session)
             _load_table(file, session.kernels)
             _load_table(file, session.ranges)
+        if file.columns_there("precision_positions"):
+            for table in session.precision:
+                _load_table(file, table)
         if file.columns_there("token_texts"):
             session.token_texts.update(file.query("SELECT token_id, text FROM token_texts"))
         session.details.know_attention(file.attention_maps())

@@ -63,6 +63,9 @@ Phase = Literal[
     "sample", "detokenize", "draft", "verify", "other",
 ]  # fmt: skip
 """One of `PHASES`; `other` is also what no name tells."""
+PrecisionSide = Literal["a", "b"]
+"""The reference, and the model that is compared with it."""
+PrecisionPart = Literal["prompt", "decode"]
 BlockEventKind = Literal["allocate", "share", "free", "evict"]
 Drafted = Annotated[int, Whole(0, 1024)]
 """A number of tokens of one proposal; the switch `k` goes up to 64."""
@@ -94,6 +97,7 @@ class SessionStarted(Event, frozen=True, tag=True, array_like=True):
     cores (that the process may use), versions (JSON), command, detail, ceilings (JSON or "").
     Of a session that a server was attached to for, or that was imported: serving (JSON, `engine/session/serving.py`).
     Of an imported trace: trace (JSON, `engine/session/trace_fact.py`).
+    Of a comparison of precisions: precision (JSON, `engine/session/precision_fact.py`).
     """
 
     meta: dict[str, str]
@@ -389,6 +393,51 @@ class Range(Event, frozen=True, tag=True, array_like=True):
     ended: EndTold
 
 
+class PrecisionPosition(Event, frozen=True, tag=True, array_like=True):
+    """How two models predict one token of the same text, in a comparison of precisions; `id` counts from 0.
+
+    `position` is the token's index in the text and `context` how many tokens before it the models saw. `nll_a` and
+    `nll_b` are the negative logarithms, in nats, of the probability that each gives to the token, `kl` is the
+    divergence KL(A‖B) of their distributions, in nats; A is the reference. `top_a` and `top_b` are the likeliest
+    tokens.
+    """
+
+    id: Key
+    position: Index
+    token_id: Index
+    context: Count
+    nll_a: float
+    nll_b: float
+    kl: float
+    top_a: Index
+    top_b: Index
+
+
+class PrecisionLayer(Event, frozen=True, tag=True, array_like=True):
+    """What one layer of B does to some positions of a text, in a comparison of precisions, all else being A's.
+
+    `kl` is the sum of KL(A‖A with this layer of B) over the positions and `nll` the sum of that model's nll, in nats;
+    `same_top` counts the positions with the likeliest token of A. Each window of the text gives a row for each layer.
+    """
+
+    id: Key
+    layer: Count
+    positions: Count
+    kl: float
+    nll: float
+    same_top: Count
+
+
+class PrecisionTiming(Event, frozen=True, tag=True, array_like=True):
+    """One timed pass of one of the two models of a comparison: a whole prompt, or one position of a decode step."""
+
+    id: Key
+    model: PrecisionSide
+    part: PrecisionPart
+    positions: Count
+    took_ns: Amount
+
+
 class Mark(Event, frozen=True, tag=True, array_like=True):
     """A note on the timeline. Its kind is switch, user, pause, resume, stop, fault, teacher, graphs, measure (a run of
     a suite begins), measured (the suite ends), server (a server began, ended or lost something, or our own client
@@ -503,7 +552,7 @@ class Overhead(Event, frozen=True, tag=True, array_like=True):
 StoredEvent = (
     SessionStarted | ConfigChanged | RequestArrived | PromptTold | RequestScheduled | RequestFinished | Work | Step
     | Token | TokenText | Speculation | KvBlock | AttentionRow | DeviceSample | MetricSample | TraceName | Kernel
-    | Range | Mark | Dropped | FactsSet | MarkChanged
+    | Range | PrecisionPosition | PrecisionLayer | PrecisionTiming | Mark | Dropped | FactsSet | MarkChanged
 )  # fmt: skip
 AnyEvent = (
     StoredEvent | Loading | ModelReady | StepProgress | PromptsCounted | StateChanged | Refused | RunEnded

@@ -98,6 +98,12 @@ class Session:
         """The host's ranges in an imported trace, in order of start; row index == id."""
         self.trace_names: list[str] = []
         """The names of kernels, ranges and threads, by id."""
+        self.precision_positions = EventTable("precision_positions", capacity=64)
+        """How two models predict each token of a text; row index == id. Empty but in a comparison of precisions."""
+        self.precision_layers = EventTable("precision_layers", capacity=64)
+        """What one layer of the second model does, by window of the text; row index == id."""
+        self.precision_timings = EventTable("precision_timings", capacity=64)
+        """The timed passes of the two models; row index == id."""
         self.marks: list[schema.Mark] = []
         """In the order in which they were put; replaced as a whole where a person changes one."""
         self._marks_changed = 0
@@ -126,6 +132,8 @@ class Session:
         self.metric_samples.add(rows[schema.MetricSample])
         self.kernels.add(rows[schema.Kernel])
         self.ranges.add(rows[schema.Range])
+        for table in self.precision:
+            table.add(rows[EVENT_OF[table.table]])
         self.kv_blocks.add(rows[schema.KvBlock])  # added after the requests that the rows name
         self.speculation.add(rows[schema.Speculation])
         self.work.add(rows[schema.Work])
@@ -202,6 +210,11 @@ class Session:
         self._marks_changed += 1
 
     # --- reading ----------------------------------------------------------------------------------------------------
+
+    @property
+    def precision(self) -> tuple[EventTable, EventTable, EventTable]:
+        """The tables of a comparison of precisions."""
+        return self.precision_positions, self.precision_layers, self.precision_timings
 
     @property
     def is_part(self) -> bool:

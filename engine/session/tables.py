@@ -17,6 +17,9 @@ from engine.session.schema import (
     KvBlock,
     Mark,
     MetricSample,
+    PrecisionLayer,
+    PrecisionPosition,
+    PrecisionTiming,
     Range,
     Speculation,
     Step,
@@ -50,11 +53,15 @@ EVENT_OF: Final[dict[str, type[Event]]] = {
     "trace_names": TraceName,
     "kernels": Kernel,
     "ranges": Range,
+    "precision_positions": PrecisionPosition,
+    "precision_layers": PrecisionLayer,
+    "precision_timings": PrecisionTiming,
 }
 """The tables in which each event is one row: one column for each field, in the order of the fields."""
 FIELDS: Final = {table: fields_of(event) for table, event in EVENT_OF.items()}
 PACKED_TABLES: Final = (
     "steps", "tokens", "work", "speculation", "kv_blocks", "device_samples", "metric_samples", "kernels", "ranges",
+    "precision_positions", "precision_layers", "precision_timings",
 )  # fmt: skip
 """The tables whose rows are also kept in packs."""
 
@@ -111,6 +118,7 @@ CREATE: Final = (
     *map(create, ("steps", "tokens", "work", "speculation", "kv_blocks", "attention")),
     "CREATE INDEX attention_map ON attention (request_id, layer, head)",
     *map(create, ("device_samples", "metric_samples", "marks", "token_texts", "trace_names", "kernels", "ranges")),
+    *map(create, ("precision_positions", "precision_layers", "precision_timings")),
     PAUSES,
     """CREATE TABLE packs (
         of TEXT NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, columns BLOB NOT NULL,

@@ -23,7 +23,9 @@ from engine.session.tables import FIELDS, PACKED_TABLES, declared
 
 VERSION_1: Final = (Path(__file__).parent / "version_1.sql").read_text().rstrip("\n").split("\n\n")
 """Every statement in the schema of a closed file of version 1."""
-YOUNGER: Final = ("metric_samples", "token_texts", "trace_names", "kernels", "ranges")
+YOUNGER: Final = (
+    "metric_samples", "token_texts", "trace_names", "kernels", "ranges", "precision_positions", "precision_layers", "precision_timings",
+)  # fmt: skip
 """The tables that were added since."""
 PACKS: Final = "6f56869f014ebdfa14e2fffb51d8ac0ff195e93ec9a3a948f31673e491fab43f"
 """The digest of the packs of `events()` in such a file."""

@@ -1,0 +1,1 @@
+"""The precision lens: two precisions of one model over the same text, teacher-forced."""
