@@ -17,7 +17,7 @@ help:
 	@echo "make lint     ruff and mypy --strict"
 	@echo "make format   rewrite the code in the project's format"
 	@echo "make bench    print the benchmarks' tables (minutes; never part of the tests)"
-	@echo "make real-model  fetch SmolLM2-135M-Instruct into the cache folder, for the benchmark \`peers\` (93 MB)"
+	@echo "make real-model  fetch SmolLM2-135M-Instruct into the cache folder, for some tests and the benchmark \`peers\` (93 MB)"
 	@echo "make gpu-check  check everything that needs a GPU, in 8 minutes (tests/gpu/README.md)"
 	@echo "make gpu-wheels fetch what a GPU machine without a network lacks, into .gpu-wheels"
 	@echo "make translations  collect the strings of the window and compile assets/translations"

@@ -88,8 +88,10 @@ def test_a_real_model_that_is_there_is_not_fetched_again(
     folder = tmp_path / "models" / "smollm2-135m-instruct"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
+    real_model.real_gguf().write_bytes(b"GGUF")
     assert real_model.main() == 0
-    assert capsys.readouterr().out == f"{folder}\n"
+    assert capsys.readouterr().out == f"{real_model.real_gguf()}\n{folder}\n"
+    assert real_model.main("--file") == 0
 
 
 # --- works and figures ------------------------------------------------------------------------------------------------

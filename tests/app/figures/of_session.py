@@ -154,6 +154,8 @@ def _shape(facts: dict[str, Any], kind: str, shape: str, weights: str) -> Iterat
     yield shape, " · ".join(words) or NONE, None
     size = [f"{units.parameters(facts['parameters'])} parameters"] if facts.get("parameters") else []
     size += [f"{units.memory(facts['weight_bytes'])} ƒ"] if facts.get("weight_bytes") else []
+    kinds = sorted((facts.get("weight_kinds") or {}).items(), key=lambda one: -one[1])
+    size += [f"{kind} {units.memory(held)} ƒ" for kind, held in kinds if len(kinds) > 1]
     yield weights, " · ".join(size) or NONE, None
 
 
