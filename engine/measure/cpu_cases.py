@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from gguf import GGMLQuantizationType
+from gguf.quants import quantize
 from torch.nn import functional
 
 from engine.measure.kernel_case import Case
 from engine.model.rope import rotate_
 from kernels.cpu import row_operations, tiled_linear
+from kernels.cpu.kinds import StoredRows
+from kernels.cpu.packed import PackedRows, packed_linear, unpacked
 from kernels.cpu.streamed_linear import PAIRS, streamed
 
 ROWS = (1, 4, 16)
 TILED_ROWS = (16, 64)
+QUANTISED = ("Q8_0", "Q4_0", "Q4_1")
 SHAPES = ((9728, 896), (896, 4864))
 """[out, in] of a feed-forward's two products."""
 
 
 def cpu_cases() -> Iterator[Case]:
-    """Streamed products, products on the tile unit where there is one, and the row operations between products."""
+    """Streamed products, on the tile unit where there is one, and quantised ones; the row operations between products."""
     for weight_dtype, dtype in PAIRS:
         for shape in SHAPES:
             for rows in ROWS:
@@ -28,6 +33,10 @@ def cpu_cases() -> Iterator[Case]:
         for shape in SHAPES:
             for rows in TILED_ROWS:
                 yield tiled_case(shape, rows)
+    for kind in QUANTISED:
+        for shape in SHAPES:
+            for rows in ROWS:
+                yield packed_case(shape, rows, kind)
     yield from row_cases(1, 896, 4864, 14, 2, 64)
 
 
@@ -41,6 +50,19 @@ def product_case(shape: tuple[int, int], rows: int, weight_dtype: torch.dtype, d
         "streamed_linear", f"{rows} × {channels} to {out}, {names}",
         weight.nbytes + x.nbytes + rows * out * x.itemsize, 2 * rows * out * channels,
         lambda: multiply(x), lambda: functional.linear(x, held), "linear",
+    )  # fmt: skip
+
+
+def packed_case(shape: tuple[int, int], rows: int, kind: str) -> Case:
+    """x Wᵀ for a quantised W; the peer multiplies by what it is unpacked to, in float32."""
+    out, channels = shape
+    packed = quantize(torch.randn(shape).numpy(), GGMLQuantizationType[kind])
+    stored, x = StoredRows(kind, channels, torch.from_numpy(packed)), torch.randn(rows, channels)
+    held, weight = unpacked(stored), PackedRows(stored)
+    return Case(
+        "packed_linear", f"{rows} × {channels} to {out}, {kind} × float32",
+        weight.nbytes + x.nbytes + rows * out * x.itemsize, 2 * rows * out * channels,
+        lambda: packed_linear(x, weight), lambda: functional.linear(x, held), "linear in float32",
     )  # fmt: skip
 
 

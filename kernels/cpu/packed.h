@@ -52,4 +52,9 @@ void meet_packed(const float *x, char *to, size_t in, int half);
 
 /* As `multiply` (product.h), for packed weights: y [rows, end - begin], one run of columns. */
 void multiply_packed(enum Kind kind, const char *weight, const char *x, size_t rows, size_t in, Stretch at, float *y);
+/* The same on the tile unit, with the same bits. */
+void multiply_packed_in_tiles(enum Kind kind, const char *weight, const char *x, size_t rows, size_t in, Stretch at,
+                              float *y);
+/* Whether that is faster for so many rows, on a unit that there is. */
+int byte_tiles_serve(size_t rows);
 #endif

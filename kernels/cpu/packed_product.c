@@ -1,22 +1,6 @@
 /* Products of rows of x with packed weights (packed.h). */
-#include "packed.h"
+#include "packed_lanes.h"
 #include <math.h>
-#if defined(__AVX2__) || defined(__AVX512F__)
-#include <immintrin.h>
-#endif
-
-/* Sixteen lanes; compilers cut them where registers are narrower, and warn of an interface that they have no part in. */
-#pragma GCC diagnostic ignored "-Wpsabi"
-typedef uint32_t Quads __attribute__((vector_size(64)));
-typedef int32_t Sums __attribute__((vector_size(64)));
-typedef float Sixteen __attribute__((vector_size(64)));
-
-INLINE Quads load_quads(const char *from) {
-    Quads quads;
-    memcpy(&quads, from, sizeof quads);
-    return quads;
-}
-INLINE Sums all_sums(int32_t value) { return (Sums){0} + value; }
 
 /* sum + the products of each word's four unsigned bytes with four signed ones. */
 INLINE Sums dot(Sums sum, Quads q, const int8_t *x) {
@@ -46,45 +30,6 @@ INLINE Sums dot(Sums sum, Quads q, const int8_t *x) {
 #else
     for (int i = 0; i < WORD; i++) sum += (Sums)(q >> 8 * i & 255u) * (int32_t)x[i];
     return sum;
-#endif
-}
-
-INLINE Sixteen as_floats(Sums sums) { return __builtin_convertvector(sums, Sixteen); }
-
-/* Sixteen float16. */
-INLINE Sixteen load_halves(const char *from) {
-#if defined(__AVX512F__)
-    __m256i halves;
-    memcpy(&halves, from, sizeof halves);
-    return (Sixteen)_mm512_cvtph_ps(halves);
-#elif defined(__F16C__)
-    Sixteen wide;
-    __m128i halves[2];
-    memcpy(halves, from, sizeof halves);
-    const __m256 both[2] = {_mm256_cvtph_ps(halves[0]), _mm256_cvtph_ps(halves[1])};
-    memcpy(&wide, both, sizeof wide);
-    return wide;
-#else
-    Sixteen wide;
-    for (int i = 0; i < PACKED_SIDE; i++) {
-        uint16_t bits;
-        memcpy(&bits, from + i * sizeof bits, sizeof bits);
-        wide[i] = half_precision(bits);
-    }
-    return wide;
-#endif
-}
-
-/* Sixteen bytes as float32. */
-INLINE Sixteen load_bytes(const char *from, int is_signed) {
-#if defined(__AVX512F__)
-    __m128i bytes;
-    memcpy(&bytes, from, sizeof bytes);
-    return (Sixteen)_mm512_cvtepi32_ps(is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
-#else
-    Sums wide;
-    for (int i = 0; i < PACKED_SIDE; i++) wide[i] = is_signed ? (int8_t)from[i] : (uint8_t)from[i];
-    return as_floats(wide);
 #endif
 }
 
@@ -130,8 +75,6 @@ void meet_packed(const float *x, char *to, size_t in, int half) {
         (LOW)[r] = dot((LOW)[r], Q, x[r].low + (AT));                                                                  \
     }
 
-enum { NIBBLES = 0x0f0f0f0f, FIFTH = 0x10101010, AHEAD = 2048 };
-
 INLINE void small_blocks(const enum Kind kind, const char *group, const Group *at, const MetRow *x, size_t in,
                          const int rows, Sixteen *y) {
     const char *low_at = group + at->low, *bits_at = group + at->bits;
@@ -158,40 +101,24 @@ INLINE void small_blocks(const enum Kind kind, const char *group, const Group *a
             MEET(high, low, near, first + i * WORD)
             MEET(high, low, far, first + SMALL / 2 + i * WORD)
         }
-        const Sixteen scale = load_halves(group + at->wide + block * PACKED_SIDE * sizeof(uint16_t));
-        for (int r = 0; r < rows; r++) y[r] += as_floats((high[r] << 7) + low[r]) * (scale * x[r].scale[block]);
+        const Sixteen scale = halves_of(group + at->wide, block);
+        for (int r = 0; r < rows; r++) y[r] = with_block(y[r], high[r], low[r], scale, x[r].scale[block]);
         if (has_minimum(kind)) {
-            const Sixteen least = load_halves(group + at->least + block * PACKED_SIDE * sizeof(uint16_t));
+            const Sixteen least = halves_of(group + at->least, block);
             for (int r = 0; r < rows; r++)
-                y[r] += least * (x[r].scale[block] * (float)(x[r].sum[2 * block] + x[r].sum[2 * block + 1]));
+                y[r] = with_minimum(y[r], least, x[r].scale[block], x[r].sum[2 * block] + x[r].sum[2 * block + 1]);
         }
     }
 }
 
 /* --- blocks of 256 ------------------------------------------------------------------------------------------------- */
 
-/* The 6-bit scales and minima of eight sub-blocks of SIDE rows, as they are packed in 12 bytes. */
-typedef uint8_t SmallScales[2][8][PACKED_SIDE];
-INLINE void small_scales(const char *packed, SmallScales to) {
-    const uint8_t *q = (const uint8_t *)packed;
-    for (int s = 0; s < 4; s++)
-        for (int row = 0; row < PACKED_SIDE; row++) {
-            const uint8_t a = q[s * PACKED_SIDE + row], b = q[(s + 4) * PACKED_SIDE + row];
-            const uint8_t c = q[(s + 8) * PACKED_SIDE + row];
-            to[0][s][row] = a & 63;
-            to[1][s][row] = b & 63;
-            to[0][s + 4][row] = (uint8_t)((c & 15) | a >> 6 << 4);
-            to[1][s + 4][row] = (uint8_t)(c >> 4 | b >> 6 << 4);
-        }
-}
-
 INLINE void super_blocks(const enum Kind kind, const char *group, const Group *at, const MetRow *x, size_t in,
                          const int rows, Sixteen *y) {
     for (size_t block = 0; block < in / SUPER; block++) {
         SmallScales scales;
         small_scales(group + at->scales + block * 12 * PACKED_SIDE, scales);
-        const Sixteen wide = load_halves(group + at->wide + block * PACKED_SIDE * sizeof(uint16_t));
-        const Sixteen least = load_halves(group + at->least + block * PACKED_SIDE * sizeof(uint16_t));
+        const Sixteen wide = halves_of(group + at->wide, block), least = halves_of(group + at->least, block);
         const char *bits_at = group + at->bits + block * 8 * sizeof(Quads);
         for (int pair = 0; pair < 4; pair++) {
             Sums high[2][rows], low[2][rows];
@@ -214,10 +141,10 @@ INLINE void super_blocks(const enum Kind kind, const char *group, const Group *a
                 const int s = 2 * pair + half;
                 const size_t small = block * 8 + s;
                 const Sixteen scale = wide * load_bytes((const char *)scales[0][s], 0);
-                const Sixteen minimum = least * load_bytes((const char *)scales[1][s], 0);
+                const Sixteen minimum = -least * load_bytes((const char *)scales[1][s], 0);
                 for (int r = 0; r < rows; r++) {
-                    const float of_x = x[r].scale[small], sum = (float)(x[r].sum[2 * small] + x[r].sum[2 * small + 1]);
-                    y[r] += as_floats((high[half][r] << 7) + low[half][r]) * (scale * of_x) - minimum * (of_x * sum);
+                    y[r] = with_block(y[r], high[half][r], low[half][r], scale, x[r].scale[small]);
+                    y[r] = with_minimum(y[r], minimum, x[r].scale[small], x[r].sum[2 * small] + x[r].sum[2 * small + 1]);
                 }
             }
         }
@@ -226,38 +153,36 @@ INLINE void super_blocks(const enum Kind kind, const char *group, const Group *a
 
 INLINE void six_bit_blocks(const char *group, const Group *at, const MetRow *x, size_t in, const int rows, Sixteen *y) {
     for (size_t block = 0; block < in / SUPER; block++) {
-        const Sixteen wide = load_halves(group + at->wide + block * PACKED_SIDE * sizeof(uint16_t));
+        const Sixteen wide = halves_of(group + at->wide, block);
         const char *scales = group + at->scales + block * 16 * PACKED_SIDE;
-        for (int part = 0; part < 4; part++) { /* 16 channels of each of four runs of 32 */
-            const int first_word = part / 2 * 16 + part % 2 * 4;
-            for (int pair = 0; pair < 2; pair++) { /* the runs whose lower bits share bytes: 0 and 2, 1 and 3 */
-                Sums high[2][rows], low[2][rows];
-                size_t sub[2];
-                for (int half = 0; half < 2; half++) {
-                    sub[half] = (size_t)(part / 2 * 8 + 2 * (pair + 2 * half) + part % 2);
-                    for (int r = 0; r < rows; r++) {
-                        high[half][r] = all_sums(0);
-                        low[half][r] = all_sums(-32 * x[r].sum[block * 16 + sub[half]]);
-                    }
+        for (int eighth = 0; eighth < 8; eighth++) { /* of each half of the block, runs of 32 whose lower bits share bytes */
+            const int upper = eighth / 4, pair = eighth / 2 % 2, part = eighth % 2;
+            Sums high[2][rows], low[2][rows];
+            size_t sub[2];
+            for (int half = 0; half < 2; half++) {
+                sub[half] = (size_t)(upper * 8 + 2 * (pair + 2 * half) + part);
+                for (int r = 0; r < rows; r++) {
+                    high[half][r] = all_sums(0);
+                    low[half][r] = all_sums(-32 * x[r].sum[block * 16 + sub[half]]);
                 }
-                for (int i = 0; i < 4; i++) {
-                    const int word = first_word + 8 * pair + i;
-                    const char *from = group + at->low + (block * 32 + word) * sizeof(Quads);
-                    __builtin_prefetch(from + AHEAD);
-                    const Quads q = load_quads(from);
-                    const Quads bits = load_quads(group + at->bits +
-                                                  (block * 16 + part / 2 * 8 + part % 2 * 4 + i) * sizeof bits);
-                    const Quads near = (q & NIBBLES) | (bits >> 2 * pair & 0x03030303u) << 4;
-                    const Quads far = (q >> 4 & NIBBLES) | (bits >> (2 * pair + 4) & 0x03030303u) << 4;
-                    MEET(high[0], low[0], near, block * SUPER + sub[0] * 16 + i * WORD)
-                    MEET(high[1], low[1], far, block * SUPER + sub[1] * 16 + i * WORD)
-                }
-                for (int half = 0; half < 2; half++) {
-                    const Sixteen scale = wide * load_bytes(scales + sub[half] * PACKED_SIDE, 1);
-                    for (int r = 0; r < rows; r++)
-                        y[r] += as_floats((high[half][r] << 7) + low[half][r]) *
-                                (scale * x[r].scale[block * 8 + sub[half] / 2]);
-                }
+            }
+            for (int i = 0; i < 4; i++) {
+                const int word = upper * 16 + part * 4 + 8 * pair + i;
+                const char *from = group + at->low + (block * 32 + word) * sizeof(Quads);
+                __builtin_prefetch(from + AHEAD);
+                const Quads q = load_quads(from);
+                const Quads bits = load_quads(group + at->bits +
+                                              (block * 16 + upper * 8 + part * 4 + i) * sizeof bits);
+                const Quads near = (q & NIBBLES) | (bits >> 2 * pair & 0x03030303u) << 4;
+                const Quads far = (q >> 4 & NIBBLES) | (bits >> (2 * pair + 4) & 0x03030303u) << 4;
+                MEET(high[0], low[0], near, block * SUPER + sub[0] * 16 + i * WORD)
+                MEET(high[1], low[1], far, block * SUPER + sub[1] * 16 + i * WORD)
+            }
+            for (int half = 0; half < 2; half++) {
+                const Sixteen scale = wide * load_bytes(scales + sub[half] * PACKED_SIDE, 1);
+                for (int r = 0; r < rows; r++)
+                    y[r] = with_block(y[r], high[half][r], low[half][r], scale,
+                                      x[r].scale[block * 8 + sub[half] / 2]);
             }
         }
     }
@@ -300,6 +225,10 @@ INLINE void multiply_kind(const enum Kind kind, const char *weight, const char *
 }
 
 void multiply_packed(enum Kind kind, const char *weight, const char *x, size_t rows, size_t in, Stretch at, float *y) {
+    if (byte_tiles_serve(rows)) {
+        multiply_packed_in_tiles(kind, weight, x, rows, in, at, y);
+        return;
+    }
 #define OF_KIND(KIND)                                                                                                  \
     case KIND: multiply_kind(KIND, weight, x, rows, in, at, y); break;
     switch (kind) {

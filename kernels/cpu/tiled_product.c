@@ -131,9 +131,12 @@ void multiply_in_tiles(const void *weight, const char *x, size_t rows, size_t in
 
 int tiles_serve(size_t rows, size_t in) {
     enum { TILED_ROWS = 5 }; /* for fewer, W is read faster than it is turned */
+    return rows >= TILED_ROWS && in >= TILE_CHANNELS && tiles_allowed();
+}
+
+int tiles_allowed(void) {
     enum { UNKNOWN, ALLOWED, FORBIDDEN };
     static atomic_int answer;
-    if (rows < TILED_ROWS || in < TILE_CHANNELS) return 0;
     if (atomic_load(&answer) == UNKNOWN) atomic_store(&answer, tiled_linear_allowed() ? ALLOWED : FORBIDDEN);
     return atomic_load(&answer) == ALLOWED;
 }

@@ -14,10 +14,16 @@
 #include <immintrin.h>
 #endif
 
+#if defined(EMULATED_TILES) || (defined(TILES) && defined(__AMX_INT8__))
+#define BYTE_TILES /* it also multiplies fours of bytes, and adds them to int32 sums */
+#endif
+
 enum { SIDE = 16, TILE_CHANNELS = 32, TILE_BYTES = 1024 };
 
 /* Whether the system lets this process use the tiles; it must be asked once (Linux, Documentation/arch/x86/xstate). */
 int tiled_linear_allowed(void);
+/* The same, asked at the first call only. */
+int tiles_allowed(void);
 
 #ifdef TILES
 typedef struct {
@@ -26,12 +32,16 @@ typedef struct {
     uint8_t rows[16];
 } TileShapes;
 
+INLINE void load_shapes(TileShapes shapes) {
+    __asm__ volatile("" ::"r"(&shapes) : "memory"); /* compilers see that 8 of these bytes are read, and not the rest */
+    _tile_loadconfig(&shapes);
+}
+
 /* Begin to use the tiles: the first `some` have `rows` rows, the others SIDE. */
 INLINE void configure_tiles(int some, size_t rows) {
     TileShapes shapes = {.palette = 1};
     for (int t = 0; t < 8; t++) shapes.row_bytes[t] = 64, shapes.rows[t] = t < some ? (uint8_t)rows : SIDE;
-    __asm__ volatile("" ::"r"(&shapes) : "memory"); /* compilers see that 8 of these bytes are read, and not the rest */
-    _tile_loadconfig(&shapes);
+    load_shapes(shapes);
 }
 #endif
 #endif

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.measure.ceilings import Ceilings
-from engine.measure.cpu_cases import product_case, row_cases
+from engine.measure.cpu_cases import QUANTISED, packed_case, product_case, row_cases
 from engine.measure.kernel_case import Case
 from engine.measure.kernel_speed import row_of
 from engine.measure.triton_cases import Sizes, cases
@@ -35,6 +35,7 @@ def test_the_peer_computes_what_the_kernel_computes(case: Case) -> None:
 @pytest.mark.skipif(library.unavailable() is not None, reason="needs the C kernels")
 def test_the_c_kernels_compute_what_their_peers_compute() -> None:
     made = [product_case((24, 64), rows, *dtypes) for dtypes in PAIRS for rows in (1, 5)]
+    made += [packed_case((24, 64), rows, kind) for kind in QUANTISED for rows in (1, 5)]
     for case in (*made, *row_cases(3, 64, 40, 4, 2, 8)):
         assert case.ours is not None
         ours, theirs = case.ours(), case.theirs()

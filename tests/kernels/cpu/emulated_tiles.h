@@ -70,16 +70,33 @@ static inline void emulated_dpbf16ps(int sums, int a, int b) {
         }
 }
 
-/* Compilers define the four that take the number of a tile even where the processor has none. */
+/* sums [m][n] += Σ a [m][4k ... 4k + 3] · b [k][4n ... 4n + 3], of which a is signed and b is not */
+static inline void emulated_dpbsud(int sums, int a, int b) {
+    require(emulated.in_use && emulated.rows[sums] == emulated.rows[a]);
+    require(emulated.row_bytes[sums] == emulated.row_bytes[b] && emulated.row_bytes[a] == 4 * emulated.rows[b]);
+    for (int m = 0; m < emulated.rows[sums]; m++)
+        for (int n = 0; n < emulated.row_bytes[sums] / 4; n++) {
+            int32_t sum;
+            memcpy(&sum, emulated.tile[sums][m] + 4 * n, sizeof sum);
+            for (int k = 0; k < emulated.rows[b]; k++)
+                for (int byte = 0; byte < 4; byte++)
+                    sum += (int8_t)emulated.tile[a][m][4 * k + byte] * emulated.tile[b][k][4 * n + byte];
+            memcpy(emulated.tile[sums][m] + 4 * n, &sum, sizeof sum);
+        }
+}
+
+/* Compilers define the five that take the number of a tile even where the processor has none. */
 #include <immintrin.h>
 #undef _tile_zero
 #undef _tile_loadd
 #undef _tile_stored
 #undef _tile_dpbf16ps
+#undef _tile_dpbsud
 #define _tile_loadconfig emulated_loadconfig
 #define _tile_release emulated_release
 #define _tile_zero emulated_zero
 #define _tile_loadd emulated_loadd
 #define _tile_stored emulated_stored
 #define _tile_dpbf16ps emulated_dpbf16ps
+#define _tile_dpbsud emulated_dpbsud
 #endif
