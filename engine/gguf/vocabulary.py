@@ -66,6 +66,8 @@ class Vocabulary:
     unknown: int | None
     ends: frozenset[int]
     """Every token that ends a text."""
+    names_bos: bool
+    """Whether the file itself names BOS."""
     add_bos: bool
     add_eos: bool
     add_space_prefix: bool
@@ -108,6 +110,7 @@ def read_vocabulary(metadata: dict[str, Any]) -> Vocabulary:
         eos=eos,
         unknown=unknown,
         ends=frozenset(ends),
+        names_bos=said.token("bos") is not None,
         add_bos=said.flag("tokenizer.ggml.add_bos_token", by_pre is None or by_pre.add_bos),
         add_eos=said.flag("tokenizer.ggml.add_eos_token", False),
         add_space_prefix=said.flag("tokenizer.ggml.add_space_prefix", True) if by_pre is None else False,
