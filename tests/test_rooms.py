@@ -29,7 +29,7 @@ engine.figures: engine.session engine.core
 engine.export: engine engine.session engine.figures
 engine.importing: engine engine.session
 engine.gguf: engine
-engine.model: kernels engine engine.session engine.core
+engine.model: kernels engine engine.session engine.core engine.gguf
 engine.cache: engine.session engine.core engine.model
 engine.attention: kernels engine.core engine.model engine.cache
 engine.sampling: kernels engine.core
