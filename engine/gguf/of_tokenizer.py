@@ -143,7 +143,9 @@ def adds_space(tokenizer: Raw) -> bool:
         for one in _parts(tokenizer.get(part) or {}, f"{part}s"):
             kind = one.get("type")
             if kind == "Prepend" or (
-                kind == "Metaspace" and one.get("prepend_scheme", "always") != "never" and one.get("add_prefix_space", 1)
+                kind == "Metaspace"
+                and one.get("prepend_scheme", "always") != "never"
+                and one.get("add_prefix_space", 1)
             ):
                 return True
     return False

@@ -15,7 +15,7 @@ from engine import leftovers
 from engine.destination import destination, partial_beside
 from engine.errors import DecodeScopeError, EngineStoppedError, InputError
 from engine.gguf.mix import Target
-from engine.model.quantise_protocol import Answer, Asked, Failed, Finished, Progress
+from engine.gguf.quantise_protocol import Answer, Asked, Failed, Finished, Progress
 from engine.plain_text import one_line, path_text
 from engine.spawning import spawn
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from engine.errors import CheckpointError
 from engine.gguf.mix import FILE_TYPES, Target, planned
+from engine.gguf.quantise_protocol import Finished, Kept
 from engine.gguf.quantising import quantised
 from engine.gguf.write import QUANTISATION_VERSION, Planned, encoded, header, write_tensor
 from engine.model.files import is_there
 from engine.model.loader import model_path, understood
 from engine.model.processors import usable_cores
 from engine.model.quantise_folder import open_folder
-from engine.model.quantise_protocol import Finished, Kept
 from engine.model.quantise_source import Source, open_gguf
 from engine.plain_text import quoted
 

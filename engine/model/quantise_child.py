@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from engine.errors import InputError
-from engine.model.quantise_protocol import Answer, Asked, Failed, Progress
+from engine.gguf.quantise_protocol import Answer, Asked, Failed, Progress
 from engine.plain_text import one_line
 from engine.spawning import die_with, open_connection
 

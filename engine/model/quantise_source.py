@@ -98,7 +98,9 @@ def open_gguf(path: Path) -> GgufSource:
         header = read_header(stream, path)
         parts = header.metadata.get("split.count")
         if isinstance(parts, int) and parts > 1:
-            raise CheckpointError(f"{path_text(path)} is one of {parts} parts of a model; join them into one file first.")
+            raise CheckpointError(
+                f"{path_text(path)} is one of {parts} parts of a model; join them into one file first."
+            )
         if not header.tensors:
             raise CheckpointError(f"{path_text(path)} holds no weights.")
         return GgufSource(path, kept_metadata(stream, path, header), header.tensors)
