@@ -348,9 +348,9 @@ def _bench(parser: argparse.ArgumentParser) -> None:
 
 def _quantise(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Write a model as a quantised GGUF file, which llama.cpp can load too. Matrices get the kind of --to, the LM head "
-        "a finer one where it is of 4 bits, and norms and biases stay in single precision. A GGUF file that is quantised "
-        "again keeps its metadata."
+        "Write a model as a quantised GGUF file, which llama.cpp can load too. Matrices get the kind of --to, the LM "
+        "head a finer one where that has 4 bits, and norms and biases stay in single precision. A GGUF file that is "
+        "quantised again keeps its metadata."
     )
     parser.add_argument(
         "model", metavar="MODEL", help='checkpoint folder, GGUF file, cached repository name, or "demo"'

@@ -25,7 +25,9 @@ ARCHITECTURES: Final = {
 WINDOW_PATTERNS: Final = {"gemma2": 2, "gemma3": 6}
 """Every nth layer sees the whole context."""
 LARGEST_GEMMA: Final = {"gemma2": 46, "gemma3": 62}
-"""The number of layers by which llama.cpp knows the models that divide q·k by the root of another size than a head's."""
+"""The number of layers by which llama.cpp knows the models whose q·k is divided by the root of another size than a
+head's.
+"""
 
 
 def architecture_of(config: Raw) -> str:

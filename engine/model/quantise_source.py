@@ -66,9 +66,10 @@ class GgufSource:
         try:
             gguf.quants.dequantize(np.zeros((1, gguf.GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
         except NotImplementedError:
-            raise CheckpointError(f"The tensor {quoted(name)} is of the kind {info.kind}, which cannot be unpacked.")
+            why = f"The tensor {quoted(name)} is of the kind {info.kind}, which cannot be unpacked."
+            raise CheckpointError(why) from None
         raw = np.frombuffer(self._bytes(info), np.uint8)
-        table = raw.reshape(-1, gguf.quant_shape_to_byte_shape(info.shape, kind)[-1]) if len(info.shape) else raw
+        table = raw.reshape(-1, gguf.quant_shape_to_byte_shape(info.shape, kind)[-1])
 
         def unpacked(first: int, end: int) -> Floats:
             return np.ascontiguousarray(gguf.quants.dequantize(table[first:end], kind), np.float32)
