@@ -19,6 +19,7 @@ TORCH_FREE = [
     "engine.session.schema",
     "engine.session.store",
     "engine.host.protocol",
+    "engine.host.quantising",
 ]
 ROOMS = """
 kernels:
@@ -38,7 +39,7 @@ engine.graphs: kernels engine.session engine.core engine.model engine.cache engi
     engine.measure
 engine.decode: kernels engine engine.session engine.core engine.model engine.cache engine.attention engine.sampling
     engine.measure engine.graphs
-engine.host: engine engine.session engine.core engine.model engine.measure engine.decode
+engine.host: engine engine.session engine.core engine.gguf engine.model engine.measure engine.decode
 engine.client: engine engine.session engine.core engine.figures engine.host
 engine.serving: engine engine.session engine.core engine.model engine.host engine.client
 app.look: engine engine.export
@@ -52,7 +53,7 @@ app.panels: engine engine.session engine.core engine.figures engine.client app.l
 app.window: engine engine.session engine.core engine.figures engine.export engine.importing engine.host
     engine.client engine.serving
     app.look app.core app.start app.models app.widgets app.dialogs app.panels
-app.cli: engine engine.session engine.core engine.figures engine.export engine.importing engine.host engine.client
+app.cli: engine engine.session engine.core engine.gguf engine.figures engine.export engine.importing engine.host engine.client
     engine.serving
     app.look app.start app.models app.panels app.window
 app: engine app.start app.window app.cli

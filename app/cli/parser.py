@@ -34,13 +34,18 @@ from engine.regular_file import check_regular
 Command = Callable[[argparse.Namespace], int]
 Value = TypeVar("Value")
 
-COMMANDS: Final = ("record", "attach", "info", "export", "compare", "screenshot", "bench", "compare-models")
+COMMANDS: Final = ("record", "attach", "info", "export", "compare", "screenshot", "bench", "quantise", "compare-models")
 FORMATS: Final = ("chrome", "perfetto", "csv", "parquet", "html", "png", "svg")
 SUITES: Final = {
     "decode": "tokens/s of each cache and attention (default)",
     "switches": "every improvement off and on",
     "batching": "the same requests under static and continuous batching",
     "kernels": "each kernel of this device against its bytes and FLOPs",
+}
+QUANTISED: Final = {
+    "q8_0": "8.5 bits a weight",
+    "q4_0": "4.5 bits a weight",
+    "q4_k": "4.5 bits a weight, with a search for the least error",
 }
 SESSION_OR_TRACE: Final = "a session file, or a trace of PyTorch's profiler (.json, .json.gz)"
 DEFAULT_PROMPT: Final = "The cat sits on"
@@ -64,6 +69,7 @@ def parse_command(arguments: list[str]) -> tuple[Command, argparse.Namespace]:
     {
         "record": _record, "attach": _attach, "info": _info, "export": _export, "compare": _compare,
         "screenshot": _screenshot, "bench": _bench, "compare-models": _compare_models,
+        "quantise": _quantise,
     }[name](parser)  # fmt: skip
     command: Command = importlib.import_module(f"app.cli.{name.replace('-', '_')}").run
     return command, parser.parse_args(rest)
@@ -373,4 +379,21 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE.dscope", help="for switches and batching: keep the runs as one session"
     )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+
+
+def _quantise(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write a model as a quantised GGUF file, which llama.cpp can load too. Matrices get the kind of --to, the LM "
+        "head a finer one where that has 4 bits, and norms and biases stay in single precision. A GGUF file that is "
+        "quantised again keeps its metadata."
+    )
+    parser.add_argument(
+        "model", metavar="MODEL", help='checkpoint folder, GGUF file, cached repository name, or "demo"'
+    )
+    parser.add_argument(
+        "--to", required=True, choices=tuple(QUANTISED),
+        help="; ".join(f"{name}: {what}" for name, what in QUANTISED.items()),
+    )  # fmt: skip
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.gguf")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")

@@ -17,6 +17,40 @@ TERMINAL_EVERY_S: Final = 0.1
 LOG_EVERY_S: Final = 5.0
 
 
+class ProgressLine:
+    """What is told now and then of something that takes long."""
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._every_s = TERMINAL_EVERY_S if self._terminal else LOG_EVERY_S
+        self._told_at = time.monotonic()
+        self._width = 0
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to tell something."""
+        return time.monotonic() - self._told_at >= self._every_s
+
+    def tell(self, text: str) -> None:
+        """Show this text in place of the one before."""
+        self._told_at = time.monotonic()
+        if self._terminal:
+            self._print("\r" + text.ljust(self._width))
+            self._width = len(text)
+        else:
+            self._print(text + "\n")
+
+    def done(self) -> None:
+        """Erase the line in a terminal."""
+        if self._terminal and self._width:
+            self._print("\r" + " " * self._width + "\r")
+
+    def _print(self, text: str) -> None:
+        with suppress(OSError):  # the process that reads standard error has ended; the work goes on
+            print(text, end="", file=self._stream, flush=True)
+
+
 class Progress:
     """Reports loading, and then the tokens: generated and wanted, tokens/s, time left."""
 
@@ -24,11 +58,7 @@ class Progress:
         """`paced`: the run is slowed down, so that its rate does not tell how long it goes on."""
         self._wanted = tokens_wanted
         self._paced = paced
-        self._stream = stream
-        self._terminal = stream.isatty()
-        self._every_s = TERMINAL_EVERY_S if self._terminal else LOG_EVERY_S
-        self._told_at = time.monotonic()
-        self._width = 0
+        self._line = ProgressLine(stream)
         self._step: schema.StepProgress | None = None
         """How far the step is that takes long, as told last."""
 
@@ -39,14 +69,16 @@ class Progress:
     def watch(self, session: Session, changes: list[Change]) -> None:
         """Take the changes, and print a line if it is time."""
         self._step = next((e for e in reversed(changes) if isinstance(e, schema.StepProgress)), self._step)
-        if time.monotonic() - self._told_at < self._every_s:
+        if not self._line.due:
             return
         loading = next((e for e in reversed(changes) if isinstance(e, schema.Loading)), None)
         if loading is not None:
-            self._tell(f"loading: {loading.stage} {round(100 * loading.fraction)} %")
+            self._line.tell(f"loading: {loading.stage} {round(100 * loading.fraction)} %")
         elif session.meta:
             runs = self._step is not None and self._step.step >= len(session.steps)
-            self._tell(f"{self.line(session)}, {step_text(self._step)}" if self._step and runs else self.line(session))
+            self._line.tell(
+                f"{self.line(session)}, {step_text(self._step)}" if self._step and runs else self.line(session)
+            )
 
     def line(self, session: Session) -> str:
         """`64/128 tokens, 412 tokens/s, 155 ms left`."""
@@ -61,20 +93,7 @@ class Progress:
 
     def done(self) -> None:
         """Erase the line in a terminal."""
-        if self._terminal and self._width:
-            self._print("\r" + " " * self._width + "\r")
-
-    def _tell(self, text: str) -> None:
-        self._told_at = time.monotonic()
-        if self._terminal:
-            self._print("\r" + text.ljust(self._width))
-            self._width = len(text)
-        else:
-            self._print(text + "\n")
-
-    def _print(self, text: str) -> None:
-        with suppress(OSError):  # the process that reads standard error has ended; the run goes on
-            print(text, end="", file=self._stream, flush=True)
+        self._line.done()
 
 
 def step_text(step: schema.StepProgress) -> str:

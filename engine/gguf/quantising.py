@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import CheckpointError
 from engine.gguf.block_kinds import q4_0, q5_0, q8_0
 from engine.gguf.superblock_kinds import SUPERBLOCK, q4_k, q6_k
 
@@ -54,16 +53,16 @@ KINDS: Final = {
 def quantised(rows: Floats, kind: str, workers: Executor | None = None) -> Bytes:
     """Rows of weights, packed one row after another; their length must be a multiple of the kind's block.
 
-    Raises CheckpointError where a weight is not finite, or is too large for half precision.
+    Raises ValueError where a weight is not finite, or is too large for half precision; its text follows "because".
     """
     own = KINDS[kind]
     if rows.size == 0:
         return np.empty(0, np.uint8)
     greatest = float(np.abs(rows).max())  # NaN where one weight is
     if not greatest <= np.finfo(np.float32).max:
-        raise CheckpointError("it holds weights that are not finite")
+        raise ValueError("it holds weights that are not finite")
     if kind != "F32" and greatest > GREATEST:
-        raise CheckpointError(f"it holds weights beyond {GREATEST:g}, which half precision does not reach")
+        raise ValueError(f"it holds weights beyond {GREATEST:g}, which half precision does not reach")
     blocks = rows.reshape(-1, own.block)
     step = max(1, PIECE // own.block)
     pieces = [blocks[start : start + step] for start in range(0, len(blocks), step)]

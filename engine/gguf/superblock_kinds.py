@@ -21,7 +21,7 @@ NEXT_TO_NOTHING: Final = 1e-15
 
 
 def q4_k(superblocks: Floats) -> Bytes:
-    """[n, 256] weights as [n, 144] bytes: two scales, eight parts' scales and minima of six bits, four bits a weight."""
+    """[n, 256] weights as [n, 144] bytes: two scales, scales and minima of 8 parts in 6 bits, 4 bits a weight."""
     count = len(superblocks)
     columns = _columns(superblocks, 32)
     scales, minima = (one.reshape(count, 8) for one in fitted_ranges(columns))
@@ -43,7 +43,7 @@ def q4_k(superblocks: Floats) -> Bytes:
 
 
 def q6_k(superblocks: Floats) -> Bytes:
-    """[n, 256] weights as [n, 210] bytes: four and two bits a weight, sixteen parts' scales of eight bits, one scale."""
+    """[n, 256] weights as [n, 210] bytes: 4 and 2 bits a weight, scales of 16 parts in 8 bits, one scale."""
     count = len(superblocks)
     columns = _columns(superblocks, 16)
     scales = fitted_scales(columns, 32).reshape(count, 16)

@@ -1,0 +1,107 @@
+"""A model to be quantised: GGUF's metadata and tensors of a GGUF file, a few rows of a tensor at a time."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import gguf
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import CheckpointError
+from engine.gguf.header import TensorInfo, read_header
+from engine.gguf.kept_metadata import kept_metadata
+from engine.model.files import open_regular
+from engine.plain_text import one_line, path_text, quoted
+
+Floats = NDArray[np.float32]
+Rows = Callable[[int, int], Floats]
+"""The rows from the first number to before the second, in single precision."""
+
+
+class Source(Protocol):
+    """A model with GGUF's names of its tensors; nothing of it but `metadata` is held in memory."""
+
+    metadata: dict[str, bytes]
+    shapes: dict[str, tuple[int, ...]]
+    """[out, in] of each tensor by name; what has more dimensions is read as rows of its last one."""
+    bytes: int
+    """Of all tensors as they are stored."""
+
+    def rows(self, name: str) -> Rows:
+        """Reads the rows of a tensor. Raises CheckpointError where its file cannot be read."""
+        ...
+
+    def packed(self, name: str, kind: str) -> memoryview | None:
+        """The bytes of a tensor that is of this kind already; else None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GgufSource:
+    """A GGUF file; its metadata is kept as it is."""
+
+    path: Path
+    metadata: dict[str, bytes]
+    tensors: dict[str, TensorInfo]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes by name."""
+        return {name: one.shape for name, one in self.tensors.items()}
+
+    @property
+    def bytes(self) -> int:
+        """Of all tensors."""
+        return sum(one.bytes for one in self.tensors.values())
+
+    def rows(self, name: str) -> Rows:
+        """Unpacks rows by the format's own package."""
+        info = self.tensors[name]
+        kind = gguf.GGMLQuantizationType[info.kind]
+        try:
+            gguf.quants.dequantize(np.zeros((1, gguf.GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
+        except NotImplementedError:
+            why = f"The tensor {quoted(name)} is of the kind {info.kind}, which cannot be unpacked."
+            raise CheckpointError(why) from None
+        raw = np.frombuffer(self._bytes(info), np.uint8)
+        table = raw.reshape(-1, gguf.quant_shape_to_byte_shape(info.shape, kind)[-1])
+
+        def unpacked(first: int, end: int) -> Floats:
+            return np.ascontiguousarray(gguf.quants.dequantize(table[first:end], kind), np.float32)
+
+        return unpacked
+
+    def packed(self, name: str, kind: str) -> memoryview | None:
+        """The tensor's bytes, where they can stay as they are."""
+        info = self.tensors[name]
+        return self._bytes(info) if info.kind == kind else None
+
+    def _bytes(self, info: TensorInfo) -> memoryview:
+        before = info.start % mmap.ALLOCATIONGRANULARITY
+        with open_regular(self.path) as stream:
+            try:
+                memory = mmap.mmap(
+                    stream.fileno(), before + info.bytes, access=mmap.ACCESS_READ, offset=info.start - before
+                )
+            except (OSError, ValueError) as error:  # ValueError: the file was shortened after its header was read
+                raise CheckpointError(f"{path_text(self.path)} cannot be mapped: {one_line(error)}.") from error
+        return memoryview(memory)[before:]
+
+
+def open_gguf(path: Path) -> GgufSource:
+    """Open a GGUF file; raises CheckpointError where it is broken, is a part of a model, or holds no weights."""
+    with open_regular(path) as stream:
+        header = read_header(stream, path)
+        parts = header.metadata.get("split.count")
+        if isinstance(parts, int) and parts > 1:
+            raise CheckpointError(
+                f"{path_text(path)} is one of {parts} parts of a model; join them into one file first."
+            )
+        if not header.tensors:
+            raise CheckpointError(f"{path_text(path)} holds no weights.")
+        return GgufSource(path, kept_metadata(stream, path, header), header.tensors)
