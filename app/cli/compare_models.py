@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         check_text(f"The model's path {path!r}", path)
     spec = CompareSpec(
         options.b, read_text(options.text), Path(options.text).name, options.dtype_b or options.dtype, options.window,
-        options.most_tokens, min(options.layer_tokens, options.most_tokens),
+        options.most_tokens, options.layer_tokens,
     )  # fmt: skip
     path = output_path(options)
     if path is not None:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from math import exp
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -97,7 +96,7 @@ def precision_figures(session: Session) -> PrecisionFigures | None:
     every = min((one.positions for one in judged), default=0) if len(judged) == fact.layers else 0
     return PrecisionFigures(
         fact.text, fact.window, count, fact.positions, every, fact.layer_positions, *sides,
-        float(kl.mean()) if count else None, quantile(kl, 0.99), float(kl.max()) if count else None,
+        float(kl.mean()) if count else None, p99(kl), float(kl.max()) if count else None,
         float(same.mean()) if count else None, tuple(judged), min(1.0, done / asked) if asked else 1.0,
     )  # fmt: skip
 
@@ -135,11 +134,9 @@ def speed(table: EventTable, model: str, part: str) -> float | None:
     return 1e9 / max(float(each[(len(each) - 1) // 2]), 1.0)
 
 
-def quantile(values: NDArray[np.float64], share: float) -> float | None:
-    """The smallest value that at least this share of the values do not exceed."""
-    if not len(values):
-        return None
-    return float(np.sort(values)[max(0, int(np.ceil(share * len(values))) - 1)])
+def p99(values: NDArray[np.float64]) -> float | None:
+    """The smallest value that at least 99 % of the values do not exceed."""
+    return float(np.sort(values)[-(-len(values) * 99 // 100) - 1]) if len(values) else None
 
 
 def perplexity(mean_nll: float) -> float:
@@ -150,4 +147,4 @@ def perplexity(mean_nll: float) -> float:
 def precision_json(session: Session) -> dict[str, Any] | None:
     """The figures as `info --json` and `compare-models --json` print them; None for any other session."""
     figures = precision_figures(session)
-    return None if figures is None else msgspec.to_builtins(asdict(figures))
+    return None if figures is None else {**asdict(figures), "layers": [asdict(one) for one in figures.layers]}

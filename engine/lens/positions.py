@@ -11,9 +11,7 @@ from engine.lens.stream import Passes, chunks
 from engine.session.schema import PrecisionPosition
 
 
-def predictions(
-    a: Passes, b: Passes, ids: list[int], start: int, first_id: int
-) -> Iterator[list[PrecisionPosition]]:
+def predictions(a: Passes, b: Passes, ids: list[int], start: int, first_id: int) -> Iterator[list[PrecisionPosition]]:
     """Rows of all tokens of a window but its first, some at a time; an empty list after other parts of the work.
 
     `start` is the index of the window's first token in the text.
@@ -32,10 +30,6 @@ def predictions(
             own.top.tolist(), other.top.tolist(),
         )  # fmt: skip
         yield [
-            PrecisionPosition(
-                first_id + row, start + row + 1, token, row + 1, nll_a, nll_b, kl, top_a, top_b
-            )
-            for row, token, nll_a, nll_b, kl, top_a, top_b in zip(
-                range(rows.start, rows.stop), *columns, strict=True
-            )
+            PrecisionPosition(first_id + row, start + row + 1, token, row + 1, nll_a, nll_b, kl, top_a, top_b)
+            for row, token, nll_a, nll_b, kl, top_a, top_b in zip(range(rows.start, rows.stop), *columns, strict=True)
         ]
