@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.event_table import EventTable
-from engine.session.precision_fact import PrecisionFact, precision_of
+from engine.session.precision_fact import ModelSide, PrecisionFact, precision_of
 from engine.session.store import Session
 
 
@@ -74,30 +74,39 @@ def precision_fact(session: Session) -> PrecisionFact | None:
     return precision_of(session.meta.get("precision", ""))
 
 
+def share_done(session: Session) -> float | None:
+    """Which share of the predictions that were asked for is there; None for any session but a comparison."""
+    fact = precision_fact(session)
+    if fact is None:
+        return None
+    asked = fact.positions + fact.layers * fact.layer_positions
+    layers = session.precision_layers
+    done = len(session.precision_positions) + int(layers["positions"].sum())
+    return min(1.0, done / asked) if asked else 1.0
+
+
 def precision_figures(session: Session) -> PrecisionFigures | None:
     """The figures of a comparison of precisions; None for any other session."""
     fact = precision_fact(session)
     if fact is None:
         return None
-    rows, layers = session.precision_positions, session.precision_layers
+    rows = session.precision_positions
     count = len(rows)  # first: a session that is recorded grows meanwhile
     kl, same = rows["kl"][:count], rows["top_a"][:count] == rows["top_b"][:count]
     judged = layer_figures(session)
-    sides = [
-        SideFigures(
-            side.name, side.dtype, side.read_bytes, side.weight_bytes, side.kinds,
-            speed(session.precision_timings, name, "decode"), speed(session.precision_timings, name, "prompt"),
-            perplexity(float(rows[f"nll_{name}"][:count].mean())) if count else None,
-        )
-        for name, side in (("a", fact.a), ("b", fact.b))
-    ]  # fmt: skip
-    asked = fact.positions + fact.layers * fact.layer_positions
-    done = count + int(layers["positions"].sum())
+
+    def side(name: str, model: ModelSide) -> SideFigures:
+        nll, timed = rows[f"nll_{name}"][:count], session.precision_timings
+        return SideFigures(
+            model.name, model.dtype, model.read_bytes, model.weight_bytes, model.kinds,
+            speed(timed, name, "decode"), speed(timed, name, "prompt"), perplexity(float(nll.mean())) if count else None,
+        )  # fmt: skip
+
     every = min((one.positions for one in judged), default=0) if len(judged) == fact.layers else 0
     return PrecisionFigures(
-        fact.text, fact.window, count, fact.positions, every, fact.layer_positions, *sides,
+        fact.text, fact.window, count, fact.positions, every, fact.layer_positions, side("a", fact.a), side("b", fact.b),
         float(kl.mean()) if count else None, p99(kl), float(kl.max()) if count else None,
-        float(same.mean()) if count else None, tuple(judged), min(1.0, done / asked) if asked else 1.0,
+        float(same.mean()) if count else None, tuple(judged), share_done(session) or 0.0,
     )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from engine.plain_text import quoted
 from engine.session.blobs import MOST_LOGPROB
 from engine.session.checking_facts import MOST_HEADS, MOST_LAYERS, check_facts, check_params
-from engine.session.checking_trace import check_trace
 from engine.session.checking_precision import check_precision
+from engine.session.checking_trace import check_trace
 from engine.session.columns import Columns
 from engine.session.event_table import EventTable
 from engine.session.fields import COUNT, LARGEST, Whole

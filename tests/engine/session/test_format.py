@@ -15,17 +15,18 @@ import numpy as np
 import pytest
 
 from engine.session import fields, file, schema
-from engine.session.precision_fact import ModelSide, PrecisionFact, as_fact
 from engine.session.checking import check_content
 from engine.session.event_table import EventTable
 from engine.session.file import SessionWriter, open_session
+from engine.session.precision_fact import ModelSide, PrecisionFact, as_fact
 from engine.session.store import Session
 from engine.session.tables import FIELDS, PACKED_TABLES, declared
 
 VERSION_1: Final = (Path(__file__).parent / "version_1.sql").read_text().rstrip("\n").split("\n\n")
 """Every statement in the schema of a closed file of version 1."""
 YOUNGER: Final = (
-    "metric_samples", "token_texts", "trace_names", "kernels", "ranges", "precision_positions", "precision_layers", "precision_timings",
+    "metric_samples", "token_texts", "trace_names", "kernels", "ranges", "precision_positions", "precision_layers",
+    "precision_timings",
 )  # fmt: skip
 """The tables that were added since."""
 PACKS: Final = "6f56869f014ebdfa14e2fffb51d8ac0ff195e93ec9a3a948f31673e491fab43f"
