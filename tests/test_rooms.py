@@ -39,7 +39,9 @@ engine.graphs: kernels engine.session engine.core engine.model engine.cache engi
     engine.measure
 engine.decode: kernels engine engine.session engine.core engine.model engine.cache engine.attention engine.sampling
     engine.measure engine.graphs
+engine.lens: engine engine.session engine.core engine.model engine.cache engine.attention engine.graphs engine.decode
 engine.host: engine engine.session engine.core engine.gguf engine.model engine.measure engine.decode
+    engine.lens
 engine.client: engine engine.session engine.core engine.figures engine.host
 engine.serving: engine engine.session engine.core engine.model engine.host engine.client
 app.look: engine engine.export

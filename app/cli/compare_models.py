@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Final
 
 from app.cli.model_options import output_path
 from app.cli.one_run import command_line, record_with
@@ -13,17 +12,13 @@ from app.cli.precision_table import precision_text
 from app.cli.progress import Progress
 from app.cli.recording import Recording
 from app.look.units import percent
+from engine.client.compared_text import read_text
 from engine.client.requests_file import check_text
 from engine.core.ranges import check_range
 from engine.core.settings import CompareSpec, LoadSpec
-from engine.errors import InputError
 from engine.figures.precision import precision_figures, precision_json
-from engine.regular_file import check_regular
 from engine.session.destination import check_destination
 from engine.session.store import Session
-
-MOST_OF_A_TEXT: Final = 64 * 2**20
-"""Bytes that are read of a text: more than any comparison uses."""
 
 
 class ComparisonProgress(Progress):
@@ -41,13 +36,13 @@ class ComparisonProgress(Progress):
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare the two models. Without -o the session is kept in a file in the current folder, or with `--json` in none."""
+    """Compare the two models. Without -o the session is kept in the current folder, or with `--json` not at all."""
     check_range("threads", options.threads, 0, 4096)
     for path in (options.a, options.b):
         check_text(f"The model's path {path!r}", path)
     spec = CompareSpec(
         options.b, read_text(options.text), Path(options.text).name, options.dtype_b or options.dtype, options.window,
-        options.most_tokens, min(options.layer_tokens, options.most_tokens),
+        options.most_tokens, options.layer_tokens,
     )  # fmt: skip
     path = output_path(options)
     if path is not None:
@@ -62,20 +57,3 @@ def run(options: argparse.Namespace) -> int:
         print(precision_text(session))
         print(f"\nRecorded to {path}")
     return 0
-
-
-def read_text(path: str) -> str:
-    """The text of a file, or the first part of a very long one; raises InputError where there is none."""
-    try:
-        check_regular(path)
-        with open(path, "rb") as file:
-            data = file.read(MOST_OF_A_TEXT)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    try:
-        text = data.decode("utf-8", "strict" if len(data) < MOST_OF_A_TEXT else "ignore")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text in UTF-8: byte {error.start} is not.") from None
-    if not text:
-        raise InputError(f"{path} is empty; a comparison needs a text.")
-    return text

@@ -30,8 +30,8 @@ def _sides(a: SideFigures, b: SideFigures) -> list[tuple[str, str, str, str]]:
 
     sides = (a, b)
     return [
-        ("model", *(one_line(one.name, MOST_OF_NAME) for one in sides), ""),
-        ("weights held as", *(kinds_text(one.kinds) for one in sides), ""),
+        ("model", one_line(a.name, MOST_OF_NAME), one_line(b.name, MOST_OF_NAME), ""),
+        ("weights held as", kinds_text(a.kinds), kinds_text(b.kinds), ""),
         ("computed in", a.dtype, b.dtype, ""),
         row("decode step", a.decode_tokens_per_s, b.decode_tokens_per_s,
             [rate(one.decode_tokens_per_s, "tokens/s") for one in sides]),

@@ -14,7 +14,7 @@ from app.core.preferences import Preferences
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
 from app.models.found import Found
-from app.panels.untold import of_trace, why_untold
+from app.panels.untold import of_precision, of_trace, why_untold
 from engine.client.suite import Suite, WantedSuite
 from engine.core.settings import Probe, RunSpec
 from engine.session.schema import Mark
@@ -158,10 +158,11 @@ class Panel(QWidget):
         return "run"
 
     def untold_text(self) -> str:
-        """Why the panel has nothing to show of a server's session, in a sentence or two; "" where it may have some.
-
-        That is so of every session of our own engine.
+        """Why the panel has nothing to show of a server's session, or of a comparison of precisions, in a sentence or
+        two; "" where it may have some. That is so of every run of our own engine.
         """
+        if self.needs and (words := of_precision(self.session)):
+            return words
         reason = why_untold(self.session, *self.needs)
         return (of_trace(self.session) or f"{self.untold_lead()} {reason}") if reason else ""
 

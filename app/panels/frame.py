@@ -264,6 +264,11 @@ class PanelDock(QDockWidget):
         return self._session is not None and self._session.serving is not None
 
     @property
+    def _is_no_run(self) -> bool:
+        """Whether the session is a comparison of precisions, which only its own panel shows."""
+        return self._session is not None and bool(self._session.meta.get("precision"))
+
+    @property
     def _has_steps(self) -> bool:
         return self._session is not None and len(self._session.steps) > 0
 
@@ -296,11 +301,13 @@ class PanelDock(QDockWidget):
 
     def _way_out(self, panel: Panel) -> WayOut:
         """What the empty panel offers: no run while one goes on, nor where no run would show more."""
-        if panel.way_out == "run" and (self._is_served or self._runs):
+        if panel.way_out == "run" and (self._is_served or self._is_no_run or self._runs):
             return ""
         return panel.way_out
 
     def _why_empty(self, panel: Panel) -> str:
+        if self._is_no_run and (words := panel.untold_text()):
+            return words
         if not self._is_served or not panel.needs:
             return panel.empty_text()
         return panel.untold_text() or self.tr("The server has told nothing yet that appears here.")

@@ -96,6 +96,14 @@ HOW_TO_READ: Final[dict[str, str]] = {
         "the time of each later one (TPOT), and how long it took. Below stand the percentiles of the requests that are "
         "shown: those of a selected range of steps, or in the chosen state. A head sorts by its column.",
     ),
+    "precision": QT_TRANSLATE_NOOP(
+        "PanelHelp",
+        "Run > Compare precision… lets the loaded model (A, the reference) and another precision of it (B) read the "
+        "same text, each token given. KL is the divergence of B's distribution of the next token from A's, in nats: 0 "
+        "where both are the same. Perplexity is exp of the mean −log p of the text's own tokens. A layer's damage is "
+        "the KL that remains when it alone has B's weights and all else is A's; these need not add up to the whole. "
+        "Decode and prompt are timed in turn, without sampling.",
+    ),
     "kernels": QT_TRANSLATE_NOOP(
         "PanelHelp",
         "It shows what was imported from a trace of PyTorch's profiler. A row is a kernel of the device or a range of "
@@ -132,6 +140,7 @@ KEYS_IN: Final[dict[str, tuple[str, ...]]] = {
     "utilisation": (AXIS,),
     "roofline": (QT_TRANSLATE_NOOP("PanelHelp", "← and → go through the points of the chart."),),
     "kernels": (QT_TRANSLATE_NOOP("PanelHelp", "Enter goes to the step of the longest call of a row."),),
+    "precision": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go through the tokens that part."),),
     "batch": (AXIS, QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go from request to request.")),
     "session": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ go through the rows, Enter selects the step of a row."),),
     "requests": (QT_TRANSLATE_NOOP("PanelHelp", "↑ and ↓ select a request, Enter selects its first token."),),

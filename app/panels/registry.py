@@ -172,6 +172,15 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         ),
         "app.panels.compare:ComparePanel",
     ),
+    PanelEntry(
+        "precision",
+        QT_TRANSLATE_NOOP("PanelTitles", "Precision"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles",
+            "What quantising costs: two precisions of one model over the same text, and which layers do the damage.",
+        ),
+        "app.panels.precision:PrecisionPanel",
+    ),
 )
 
 

@@ -50,6 +50,17 @@ def of_trace(session: Session | None) -> str:
     )
 
 
+def of_precision(session: Session | None) -> str:
+    """Why a panel shows nothing of a comparison of precisions, which has no steps; "" for any other session."""
+    if session is None or not session.meta.get("precision"):
+        return ""
+    return QCoreApplication.translate(
+        "Untold",
+        "A comparison of two precisions tells of a text that is given, not of one that is generated step by step. This "
+        "panel needs a run; Precision shows the comparison.",
+    )
+
+
 def why_untold(session: Session | None, *topics: Topic) -> str:
     """Why the first of these topics that the server did not tell is missing; "" where all were told, as always by our
     own engine.

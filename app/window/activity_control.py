@@ -9,11 +9,12 @@ from typing import Final
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from app.core.activity import Activity
-from app.window.activity_words import stage_words, step_words, with_time
+from app.window.activity_words import OTHER, comparison_words, stage_words, step_words, with_time
 from app.window.feed import Feed
 from app.window.run_control import RunControl
 from app.window.run_panel import RunPanel
 from app.window.status_bar import StatusBar
+from engine.figures.precision import share_done
 from engine.session.schema import StepProgress
 from engine.session.store import Session
 
@@ -92,6 +93,8 @@ class ActivityControl(QObject):
         if self._control.queued:
             words = self.tr("The run starts when the model is ready: {}")
             return words.format(self._loading_text()), self._loaded or None
+        if self._is_asked and self._stage.endswith(OTHER):
+            return with_time(stage_words(self._stage), self._clock() - self._stage_since), self._loaded
         if self._is_asked:
             return (with_time(self.tr("Starting the run"), passed_s) if passed_s >= QUIET_S else ""), None
         progress = self._progress_of_step()
@@ -101,6 +104,9 @@ class ActivityControl(QObject):
             if progress.step:
                 words = self.tr("Step {step}: {words}").format(step=progress.step, words=words)
             return with_time(words, self._clock() - self._step_since), share
+        share = None if self._session is None else share_done(self._session)
+        if share is not None and self._control.active:
+            return with_time(comparison_words(share), passed_s), share
         return self._before_the_first_step(passed_s), None
 
     def _before_the_first_step(self, passed_s: float) -> str:

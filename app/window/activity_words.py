@@ -12,12 +12,14 @@ from engine.session.schema import StepProgress
 
 DRAFT: Final = " (draft)"
 """What the engine puts behind a stage of the draft model's loading."""
+OTHER: Final = " (B)"
+"""What the engine puts behind a stage of the loading of the model that is compared."""
 
 
 def stage_words(stage: str) -> str:
     """A stage of loading, as the engine names it; a stage that is not known is said as it is."""
     translate = QCoreApplication.translate
-    of_draft = stage.endswith(DRAFT)
+    of_draft, of_other = stage.endswith(DRAFT), stage.endswith(OTHER)
     words = {
         "": translate("Activity", "Starting the engine"),
         "Reading the checkpoint": translate("Activity", "Reading the checkpoint"),
@@ -25,7 +27,9 @@ def stage_words(stage: str) -> str:
         "Loading weights": translate("Activity", "Loading weights"),
         "Ready": translate("Activity", "The model is loaded"),
     }
-    known = words.get(stage.removesuffix(DRAFT), stage)
+    known = words.get(stage.removesuffix(DRAFT).removesuffix(OTHER), stage)
+    if of_other:
+        return translate("Activity", "Model B: {}").format(known)
     return translate("Activity", "Draft model: {}").format(known) if of_draft else known
 
 
@@ -46,6 +50,12 @@ def step_words(progress: StepProgress) -> str:
         return words
     done = f"{round(100 * min(progress.share, 1.0))}{NARROW_NO_BREAK_SPACE}%"
     return translate("Activity", "{words}, {share} done").format(words=words, share=done)
+
+
+def comparison_words(share: float) -> str:
+    """How much of a comparison of precisions is done."""
+    words = QCoreApplication.translate("Activity", "Comparing precisions, {} done")
+    return words.format(f"{round(100 * share)}{NARROW_NO_BREAK_SPACE}%")
 
 
 def with_time(words: str, passed_s: float) -> str:

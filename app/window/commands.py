@@ -51,6 +51,7 @@ def commands(window: WindowParts) -> dict[str, Callable[[], object]]:
         "next_mark": partial(window.marks.walk, 1),
         **window.replay.slots,
         "take_over": window.take_over.take_over,
+        "compare_precision": window.precision.ask,
         "measure_ceilings": window.control.measure_ceilings,
         "find": window.finding.ask,
         "find_next": partial(window.finding.go, 1),

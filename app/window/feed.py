@@ -17,7 +17,7 @@ from engine.client.recordings import Recordings
 from engine.client.run_client import RunClient
 from engine.client.source import Source, Tells
 from engine.client.suite import Suite, WantedSuite
-from engine.core.settings import AttachSpec, LoadSpec, Observation, Probe, RequestSpec, RunSpec
+from engine.core.settings import AttachSpec, CompareSpec, LoadSpec, Observation, Probe, RequestSpec, RunSpec
 from engine.host import protocol
 from engine.serving.source import ServingSource
 from engine.session.edits import Edit
@@ -93,6 +93,11 @@ class Feed(EngineThread):
     def start_run(self, run: RunSpec, paused: bool = False) -> None:
         self._observation = run.observation
         self.client.start(run, "window", paused)
+        self.run_asked.emit()
+
+    def compare(self, spec: CompareSpec) -> None:
+        """Compare the loaded model with another precision of it."""
+        self.client.post(protocol.CompareModels(spec, "window"))
         self.run_asked.emit()
 
     def start_suite(self, suite: Suite | WantedSuite) -> None:

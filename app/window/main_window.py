@@ -40,6 +40,7 @@ from app.window.model_control import ModelControl
 from app.window.panels import Panels
 from app.window.panels_ahead import PanelsAhead
 from app.window.parts import WindowParts
+from app.window.precision_control import PrecisionControl
 from app.window.recordings_browser import RecordingsBrowser
 from app.window.recordings_control import RecordingsControl
 from app.window.refresher import Refresher
@@ -109,6 +110,7 @@ class MainWindow(WindowParts):
         )
         self.requests = RequestListControl(self.run_panel, self.jobs, self)
         self.server = AttachControl(self, feed, self.run_panel, self.model, self.jobs, preferences)
+        self.precision = PrecisionControl(self, feed, self.model, self.jobs, preferences)
         self.strip = StepStrip(self.selection)
         self.status = StatusBar()
         self.setStatusBar(self.status)
@@ -230,6 +232,7 @@ class MainWindow(WindowParts):
         self.run_panel.prompt.refused.connect(self.show_error)
         self.comparing.comparing.read.connect(self.documents.remember)
         self.comparing.panel_wanted.connect(self.panels.bring_up)
+        self.precision.panel_wanted.connect(self.panels.bring_up)
         self.keeping.kept.connect(self.documents.remember)
         for speaker in (
             control, self.marks, self.take_over, self.documents, self.exports, self.watching, self.keeping, self.kept,

@@ -33,7 +33,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "run": (
         "run", "run_prompt", "step", "stop", "-", "take_over", "-",
         "replay", "replay_play", "replay_previous", "replay_next", "replay_begin", "replay_end", "-",
-        "measure_ceilings",
+        "compare_precision", "measure_ceilings",
     ),
     "scenarios": (),
     "selection": (
@@ -188,6 +188,7 @@ class Menus(QObject):
             ("step", tells.pauses and not blocked and state in ("idle", "running", "paused")),
             ("stop", queued or state in ("running", "paused")),
             ("measure_ceilings", tells.measures_ceilings and state == "idle"),
+            ("compare_precision", tells.loads_models and state == "idle" and not queued),
             ("attach_again", not tells.loads_models),
             ("detach", not tells.loads_models),
         ):
@@ -198,6 +199,10 @@ class Menus(QObject):
              self.tr("Measure again how fast this device reads and multiplies at most: "
                      "MBU and the roofline rest on it"),
              unavailable_words.no_ceilings()),
+            ("compare_precision", tells.loads_models,
+             self.tr("Put another precision of the loaded model beside it over the same text: speed, bytes, "
+                     "divergence, layers by damage"),
+             unavailable_words.no_suite()),
         ):  # fmt: skip
             self.actions[name].setToolTip(plain(tip if able else why))
         self.actions["run_prompt"].setToolTip(plain(self._blocked or self.tr("Begin a new run; one that goes on ends")))
@@ -336,6 +341,7 @@ class Menus(QObject):
             "previous_mark": self.tr("Previous mark"),
             "next_mark": self.tr("Next mark"),
             "take_over": self.tr("Use this recording's settings for the next run"),
+            "compare_precision": self.tr("Compare precision…"),
             "measure_ceilings": self.tr("Measure ceilings again"),
             "find": self.tr("Find…"),
             "find_next": self.tr("Find next"),

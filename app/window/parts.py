@@ -16,6 +16,7 @@ from app.window.keyboard import Keyboard
 from app.window.mark_control import MarkControl
 from app.window.menus import Menus
 from app.window.panels import Panels
+from app.window.precision_control import PrecisionControl
 from app.window.recordings_browser import RecordingsBrowser
 from app.window.refresher import Refresher
 from app.window.replay_control import ReplayControl
@@ -46,6 +47,7 @@ class WindowParts(QMainWindow):
     replay: ReplayControl
     finding: FindControl
     panels: Panels
+    precision: PrecisionControl
     keyboard: Keyboard
     scenarios: ScenarioControl
     start: StartControl

@@ -213,7 +213,7 @@ class RunControl(QObject):
 
     @Slot(str, str)
     def _on_refused(self, command: str, sentence: str) -> None:
-        if command in ("Start", "Suite", "Load", "Attach"):
+        if command in ("Start", "CompareModels", "Suite", "Load", "Attach"):
             self._ask(False)
         live = self._shown.live
         if command == "SetSwitches" and live is not None and live.session.configs:

@@ -139,7 +139,7 @@ class CompareSpec:
     def __post_init__(self) -> None:
         check_range("the window", self.window, 2, 2**20)
         check_range("the tokens of a comparison", self.most_tokens, 2, 2**24)
-        check_range("the tokens for each layer", self.layer_tokens, 0, self.most_tokens)
+        check_range("the tokens for each layer", self.layer_tokens, 0, 2**24)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass
 from math import exp
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.event_table import EventTable
-from engine.session.precision_fact import PrecisionFact, precision_of
+from engine.session.precision_fact import ModelSide, PrecisionFact, precision_of
 from engine.session.store import Session
 
 
@@ -75,30 +74,39 @@ def precision_fact(session: Session) -> PrecisionFact | None:
     return precision_of(session.meta.get("precision", ""))
 
 
+def share_done(session: Session) -> float | None:
+    """Which share of the predictions that were asked for is there; None for any session but a comparison."""
+    fact = precision_fact(session)
+    if fact is None:
+        return None
+    asked = fact.positions + fact.layers * fact.layer_positions
+    layers = session.precision_layers
+    done = len(session.precision_positions) + int(layers["positions"].sum())
+    return min(1.0, done / asked) if asked else 1.0
+
+
 def precision_figures(session: Session) -> PrecisionFigures | None:
     """The figures of a comparison of precisions; None for any other session."""
     fact = precision_fact(session)
     if fact is None:
         return None
-    rows, layers = session.precision_positions, session.precision_layers
+    rows = session.precision_positions
     count = len(rows)  # first: a session that is recorded grows meanwhile
     kl, same = rows["kl"][:count], rows["top_a"][:count] == rows["top_b"][:count]
     judged = layer_figures(session)
-    sides = [
-        SideFigures(
-            side.name, side.dtype, side.read_bytes, side.weight_bytes, side.kinds,
-            speed(session.precision_timings, name, "decode"), speed(session.precision_timings, name, "prompt"),
-            perplexity(float(rows[f"nll_{name}"][:count].mean())) if count else None,
-        )
-        for name, side in (("a", fact.a), ("b", fact.b))
-    ]  # fmt: skip
-    asked = fact.positions + fact.layers * fact.layer_positions
-    done = count + int(layers["positions"].sum())
+
+    def side(name: str, model: ModelSide) -> SideFigures:
+        nll, timed = rows[f"nll_{name}"][:count], session.precision_timings
+        return SideFigures(
+            model.name, model.dtype, model.read_bytes, model.weight_bytes, model.kinds,
+            speed(timed, name, "decode"), speed(timed, name, "prompt"), perplexity(float(nll.mean())) if count else None,
+        )  # fmt: skip
+
     every = min((one.positions for one in judged), default=0) if len(judged) == fact.layers else 0
     return PrecisionFigures(
-        fact.text, fact.window, count, fact.positions, every, fact.layer_positions, *sides,
-        float(kl.mean()) if count else None, quantile(kl, 0.99), float(kl.max()) if count else None,
-        float(same.mean()) if count else None, tuple(judged), min(1.0, done / asked) if asked else 1.0,
+        fact.text, fact.window, count, fact.positions, every, fact.layer_positions, side("a", fact.a), side("b", fact.b),
+        float(kl.mean()) if count else None, p99(kl), float(kl.max()) if count else None,
+        float(same.mean()) if count else None, tuple(judged), share_done(session) or 0.0,
     )  # fmt: skip
 
 
@@ -135,11 +143,9 @@ def speed(table: EventTable, model: str, part: str) -> float | None:
     return 1e9 / max(float(each[(len(each) - 1) // 2]), 1.0)
 
 
-def quantile(values: NDArray[np.float64], share: float) -> float | None:
-    """The smallest value that at least this share of the values do not exceed."""
-    if not len(values):
-        return None
-    return float(np.sort(values)[max(0, int(np.ceil(share * len(values))) - 1)])
+def p99(values: NDArray[np.float64]) -> float | None:
+    """The smallest value that at least 99 % of the values do not exceed."""
+    return float(np.sort(values)[-(-len(values) * 99 // 100) - 1]) if len(values) else None
 
 
 def perplexity(mean_nll: float) -> float:
@@ -150,4 +156,4 @@ def perplexity(mean_nll: float) -> float:
 def precision_json(session: Session) -> dict[str, Any] | None:
     """The figures as `info --json` and `compare-models --json` print them; None for any other session."""
     figures = precision_figures(session)
-    return None if figures is None else msgspec.to_builtins(asdict(figures))
+    return None if figures is None else {**asdict(figures), "layers": [asdict(one) for one in figures.layers]}

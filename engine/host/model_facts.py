@@ -30,6 +30,7 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
         "device_memory_bytes": str(total_bytes(model.device)),
         "dtype": str(model.dtype).removeprefix("torch."),
         "weight_dtype": weight_dtype(model),
+        "weight_note": model.note,
         "threads": str(torch.get_num_threads()),
         "cores": str(usable_cores()),
         "versions": json.dumps(versions()),

@@ -113,10 +113,9 @@ class Service:
         engine, pacing = self.engine, self._pacing
         if engine is None or pacing is None:
             return None
-        if rest_s := pacing.rest_s:
+        rest_s = pacing.rest_s
+        if rest_s is None or rest_s:
             return rest_s
-        if rest_s is None:
-            return None
         began_ns = engine.account.now_ns()
         try:
             stepped = engine.step()

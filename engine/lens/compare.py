@@ -69,7 +69,7 @@ class Comparison:
             a.config.layers,
         )  # fmt: skip
 
-    def events(self) -> Iterator[list[StoredEvent]]:
+    def events(self) -> Iterator[Sequence[StoredEvent]]:
         """Timings, then each predicted token, then each layer; an empty list after each part that gives no row."""
         texts = TokenTexts(self._a.tokenizer)
         yield from timings(self._a, self._b, self._windows[0][1])

@@ -6,18 +6,19 @@ missing, truncated or wrongly shaped tensor is reported at once.
 
 from __future__ import annotations
 
-import mmap
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor
 
 from engine.errors import CheckpointError
-from engine.model.files import INDEX_BYTES, is_there, open_regular, read_json
+from engine.model.files import INDEX_BYTES, is_there, read_json
 from engine.model.folder import visible
 from engine.model.gguf_checkpoint import SUFFIX, GgufCheckpoint, begins_as_gguf, open_gguf
+from engine.model.mapping import mapped_bytes
 from engine.model.safetensors_header import TensorEntry, read_header
 from engine.plain_text import one_line, path_text, quoted
 
@@ -33,6 +34,14 @@ class Checkpoint:
     config: dict[str, Any]
     generation: dict[str, Any]
     entries: dict[str, TensorEntry] = field(repr=False)
+
+    says: ClassVar[str] = "config.json"
+    """What tells the model's sizes, for messages."""
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of the tensors."""
+        return self.entries
 
     @property
     def bytes(self) -> int:
@@ -80,6 +89,10 @@ class Checkpoint:
         """
         return mapped(self.entry(name, *shape))
 
+    def shape_only(self, name: str, *shape: int) -> Tensor:
+        """As `tensor`, without memory: to check a whole checkpoint before anything of it is loaded."""
+        return torch.empty(shape, dtype=DTYPES[self.entry(name, *shape).dtype], device="meta")
+
 
 def mapped(entry: TensorEntry) -> Tensor:
     """A tensor as its file stores it.
@@ -87,20 +100,6 @@ def mapped(entry: TensorEntry) -> Tensor:
     The safetensors library would read the header again for each tensor: its time grows with the square of their number.
     """
     return mapped_bytes(entry.file, entry.start, entry.bytes, DTYPES[entry.dtype]).view(entry.shape)
-
-
-def mapped_bytes(file: Path, start: int, size: int, dtype: torch.dtype = torch.uint8) -> Tensor:
-    """A part of a file as private memory: writes to it never reach the file. Raises CheckpointError where it cannot be
-    mapped."""
-    before = start % mmap.ALLOCATIONGRANULARITY
-    with open_regular(file) as stream:
-        try:
-            memory = mmap.mmap(stream.fileno(), before + size, access=mmap.ACCESS_COPY, offset=start - before)
-        except (OSError, ValueError) as error:  # ValueError: the file was shortened after its header was read
-            raise CheckpointError(f"{path_text(file)} cannot be mapped: {one_line(error)}.") from error
-    if before % dtype.itemsize:  # the tensor is not aligned: most writers pad the header, some do not
-        return torch.frombuffer(bytearray(memory[before:]), dtype=dtype)
-    return torch.frombuffer(memory, dtype=dtype, count=size // dtype.itemsize, offset=before)
 
 
 def open_checkpoint(path: Path) -> Checkpoint | GgufCheckpoint:

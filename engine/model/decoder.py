@@ -190,7 +190,7 @@ class Decoder:
         return x, delta
 
     def logits(self, x: Tensor, delta: Tensor | None, timer: PhaseTimer, *, watch: Watch | None = None) -> Tensor:
-        """Logits float32 [R, vocab] of rows of the residual stream after the last layer, x + delta, each [R, hidden]."""
+        """Logits float32 [R, vocab] of rows x + delta [R, hidden] of the residual stream after the last layer."""
         timer.layer(self.config.layers)
         with timer("norm"):
             x, _ = self.final_norm(x, delta)  # [R, hidden]

@@ -33,9 +33,9 @@ Affine = tuple[Tensor, Tensor | None]
 
 
 class Read(Protocol):
-    """Returns the checkpoint's tensor of this name after checking its shape."""
+    """Returns the checkpoint's tensor of this name after checking its shape: of a GGUF file it may be StoredRows."""
 
-    def __call__(self, name: str, *shape: int) -> Tensor: ...
+    def __call__(self, name: str, *shape: int) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

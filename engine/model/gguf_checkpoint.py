@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
+from torch import Tensor
 
 from engine.gguf.config import raw_config
 from engine.gguf.header import Header
 from engine.gguf.parts import read_model_header
 from engine.model.files import open_regular
+from engine.model.gguf_weights import read_weight, shape_only
+from kernels.cpu.kinds import StoredRows
 
 SUFFIX: Final = ".gguf"
 DTYPES: Final = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -27,6 +31,22 @@ class GgufCheckpoint:
     config: dict[str, Any]
     generation: dict[str, Any]
     header: Header = field(repr=False)
+
+    says: ClassVar[str] = "the GGUF file"
+    """What tells the model's sizes, for messages."""
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of the tensors."""
+        return self.header.tensors
+
+    def tensor(self, name: str, *shape: int) -> Tensor | StoredRows:
+        """The tensor `name` as it is stored, or unpacked (`gguf_weights.read_weight`)."""
+        return read_weight(self.header, name, *shape)
+
+    def shape_only(self, name: str, *shape: int) -> Tensor | StoredRows:
+        """As `tensor`, without memory."""
+        return shape_only(self.header, name, *shape)
 
     @property
     def bytes(self) -> int:

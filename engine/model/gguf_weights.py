@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -10,8 +9,10 @@ from torch import Tensor
 
 from engine.errors import CheckpointError
 from engine.gguf.header import Header, TensorInfo
-from engine.model.checkpoint import mapped_bytes
+from engine.model.mapping import mapped_bytes
+from engine.model.memory import size_text
 from engine.plain_text import one_line, quoted
+from kernels.cpu import library
 from kernels.cpu.kinds import BLOCKS, KIND_OF, StoredRows
 from kernels.cpu.packed import unpacked_by_gguf
 from kernels.errors import KernelUnavailableError
@@ -23,23 +24,35 @@ PIECE_ROWS: Final = 4096
 """Rows that are unpacked at once: in float32 they take twice the memory of the result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
-    """Kinds that no kernel multiplies, with the bytes that they have in the file and take in memory."""
-
-    kinds: tuple[str, ...]
-    stored: int
-    taken: int
+def needed_bytes(header: Header, device: torch.device, dtype: torch.dtype) -> int:
+    """What the weights of a file take in memory: as they are stored where there are kernels for that."""
+    sizes = [(tensor, tensor_bytes(tensor, device, dtype)) for tensor in header.tensors.values()]
+    return sum(size for _, size in sizes)
 
 
-def unpacked_kinds(header: Header) -> Unpacked | None:
-    """What is unpacked of a file when it is loaded; None where that is nothing."""
-    tensors = [tensor for tensor in header.tensors.values() if not has_kernel(tensor.kind)]
+def tensor_bytes(tensor: TensorInfo, device: torch.device, dtype: torch.dtype) -> int:
+    """What one tensor takes in memory."""
+    if library.serves(device, dtype):
+        return tensor.bytes if has_kernel(tensor.kind) else weights_of(tensor) * UNPACKED.itemsize
+    return weights_of(tensor) * dtype.itemsize
+
+
+def unpacked_note(header: Header, device: torch.device, dtype: torch.dtype) -> str:
+    """A sentence on the quantised weights that cannot stay as they are; "" where all of them can."""
+    here = library.serves(device, dtype)
+    tensors = [
+        tensor for tensor in header.tensors.values()
+        if tensor.kind not in PLAIN and not (here and has_kernel(tensor.kind))
+    ]  # fmt: skip
     if not tensors:
-        return None
-    kinds = tuple(sorted({tensor.kind for tensor in tensors}))
-    taken = sum(UNPACKED.itemsize * weights_of(tensor) for tensor in tensors)
-    return Unpacked(kinds, sum(tensor.bytes for tensor in tensors), taken)
+        return ""
+    kinds = ", ".join(sorted({tensor.kind for tensor in tensors}))
+    taken, stored = sum(tensor_bytes(one, device, dtype) for one in tensors), sum(one.bytes for one in tensors)
+    to = str(UNPACKED if here else dtype).removeprefix("torch.")
+    return (
+        f"Weights in {kinds} are unpacked to {to}, as no kernel multiplies them on {device}: they take "
+        f"{size_text(taken)} instead of {size_text(stored)}."
+    )
 
 
 def has_kernel(kind: str) -> bool:
@@ -59,7 +72,8 @@ def checked(header: Header, name: str, shape: tuple[int, ...]) -> TensorInfo:
         raise CheckpointError(f"The GGUF file lacks the tensor {quoted(name)}.")
     if info.shape != shape:
         raise CheckpointError(
-            f"The tensor {quoted(name)} has the shape {quoted(list(info.shape))}, but the metadata ask for {list(shape)}."
+            f"The tensor {quoted(name)} has the shape {quoted(list(info.shape))}, but the metadata ask "
+            f"for {list(shape)}."
         )
     return info
 

@@ -14,13 +14,16 @@ import torch
 
 from engine.core.settings import Dtype, LoadSpec
 from engine.errors import CheckpointError, DecodeScopeError, UnavailableError
-from engine.model.checkpoint import open_checkpoint
+from engine.model.checkpoint import Checkpoint, open_checkpoint
 from engine.model.config import ModelConfig
 from engine.model.decoder import Decoder, build_decoder
 from engine.model.device import choose_device, device_name, free_bytes, make_current
 from engine.model.families import family_of
 from engine.model.gguf_checkpoint import GgufCheckpoint
+from engine.model.gguf_layers import gguf_family_of
+from engine.model.gguf_weights import needed_bytes, unpacked_note
 from engine.model.hub import REPOSITORY, cache_folder, expanded_path, model_folder, model_name
+from engine.model.memory import size_text
 from engine.model.processors import usable_cores
 from engine.model.sizes import check_layers, check_sizes, check_tensors
 from engine.model.suggested import suggested_sampling
@@ -53,6 +56,8 @@ class LoadedModel:
     device_name: str
     suggested: dict[str, float] = field(default_factory=dict)
     """Sampling settings by name, as the checkpoint suggests them."""
+    note: str = ""
+    """What of the weights could not stay as the file has it, as a sentence."""
 
 
 def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) -> LoadedModel:
@@ -70,12 +75,11 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     progress("Reading the checkpoint", 0.0)
     with understood(path):
         checkpoint = open_checkpoint(path)
-        if isinstance(checkpoint, GgufCheckpoint):
-            raise CheckpointError(f"The weights of the GGUF file {path_text(path)} cannot be read.")
-        _, family = family_of(checkpoint.config)
+        is_gguf = isinstance(checkpoint, GgufCheckpoint)
+        _, family = (gguf_family_of if is_gguf else family_of)(checkpoint.config)
         check_layers(family, checkpoint)
         config = family.config(checkpoint.config)
-        check_sizes(config)
+        check_sizes(config, checkpoint.says)
         check_tensors(family, config, checkpoint)
         if not checkpoint.names_dtype:
             config = replace(config, dtype=checkpoint.stored_dtype)
@@ -84,7 +88,7 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     dtype = choose_dtype(spec.dtype, device, config)
     if device.type == "cpu" and library.must_compile():
         progress("Compiling the kernels", 0.0)
-    check_memory(config, device, dtype)
+    check_memory(config, device, dtype, checkpoint)
     torch.set_num_threads(spec.threads or choose_threads(config.parameters * dtype.itemsize))
     decoder: Decoder | None = None
     for stage in build_decoder(family, config, checkpoint.tensor, device, dtype, kernels):
@@ -93,10 +97,11 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
         else:
             progress("Loading weights", stage)
     assert decoder is not None
+    note = unpacked_note(checkpoint.header, device, dtype) if isinstance(checkpoint, GgufCheckpoint) else ""
     progress("Ready", 1.0)
     return LoadedModel(
         config, decoder, tokenizer, path, "demo" if spec.model == "demo" else one_line(model_name(path)), device, dtype,
-        decoder.weight_bytes, device_name(device), suggested,
+        decoder.weight_bytes, device_name(device), suggested, note,
     )  # fmt: skip
 
 
@@ -158,18 +163,18 @@ def kept_dtype(stored: torch.dtype, device: torch.device, dtype: torch.dtype) ->
     return stored if library.serves(device, dtype) and (stored, dtype) in PAIRS else dtype
 
 
-def check_memory(config: ModelConfig, device: torch.device, dtype: torch.dtype) -> None:
+def check_memory(
+    config: ModelConfig, device: torch.device, dtype: torch.dtype, checkpoint: Checkpoint | GgufCheckpoint
+) -> None:
     """Raise UnavailableError, with the size needed, where the weights alone do not fit into free memory."""
-    kept = kept_dtype(config.dtype, device, dtype)
-    needed = config.parameters * kept.itemsize
+    if isinstance(checkpoint, GgufCheckpoint):
+        needed, in_what = needed_bytes(checkpoint.header, device, dtype), ""
+    else:
+        kept = kept_dtype(config.dtype, device, dtype)
+        needed, in_what = config.parameters * kept.itemsize, f" in {str(kept).removeprefix('torch.')}"
     free = free_bytes(device)
     if needed > free:
         raise UnavailableError(
-            f"The weights need {size_text(needed)} in {str(kept).removeprefix('torch.')}, "
+            f"The weights need {size_text(needed)}{in_what}, "
             f"and {device} has {size_text(free)} free; choose a smaller model or precision."
         )
-
-
-def size_text(size: int) -> str:
-    """A size in bytes as text: in MiB below 1 GiB, else in GiB."""
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

@@ -81,3 +81,8 @@ def statistics_in(file: Path) -> dict[str, int]:
         return {name: int(value) for name, value in rows}
     except (OSError, ValueError):
         return {}
+
+
+def size_text(size: int) -> str:
+    """A size in bytes as text: in MiB below 1 GiB, else in GiB."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

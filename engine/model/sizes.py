@@ -10,14 +10,12 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-import torch
-from torch import Tensor
-
 from engine.errors import CheckpointError
-from engine.model.checkpoint import DTYPES, Checkpoint
+from engine.model.checkpoint import Checkpoint
 from engine.model.config import ModelConfig
 from engine.model.config_values import integer
 from engine.model.families import Family
+from engine.model.gguf_checkpoint import GgufCheckpoint
 
 MOST: Final = {
     "layers": 4096, "heads": 4096, "kv_heads": 4096, "head_dim": 2048, "hidden": 2**18, "ffn": 2**21, "vocab": 2**22,
@@ -28,16 +26,17 @@ what a run makes of its rows (keys and values, rotations, logits in float32) tak
 """
 WIDEST_HEADS: Final = 2**18
 """Most channels of all heads of a layer together, in q and in the cache's rows."""
-LAYER: Final = re.compile(r"(?:^|\.)(?:layers|h)\.(\d{1,9})\.", re.ASCII)
+LAYER: Final = re.compile(r"(?:^|\.)(?:layers|h|blk)\.(\d{1,9})\.", re.ASCII)
 
 
-def check_layers(family: Family, checkpoint: Checkpoint) -> None:
-    """Raise CheckpointError where config.json asks for more layers than the files hold."""
+def check_layers(family: Family, checkpoint: Checkpoint | GgufCheckpoint) -> None:
+    """Raise CheckpointError where the config asks for more layers than the files hold."""
     asked = integer(checkpoint.config, family.layers)
-    stored = layers_of(checkpoint.entries)
+    stored = layers_of(checkpoint.names)
     if asked > stored:
         raise CheckpointError(
-            f"config.json asks for {asked} layers ({family.layers}), but the weights of the checkpoint hold {stored}."
+            f"{sentence_start(checkpoint.says)} asks for {asked} layers ({family.layers}), but the weights of the "
+            f"checkpoint hold {stored}."
         )
 
 
@@ -46,36 +45,38 @@ def layers_of(names: Iterable[str]) -> int:
     return len({found[1] for name in names if (found := LAYER.search(name))})
 
 
-def check_sizes(config: ModelConfig) -> None:
+def check_sizes(config: ModelConfig, says: str = "config.json") -> None:
     """Raise CheckpointError for a size above its limit, and for heads that cannot be shared or rotated."""
+    said = sentence_start(says)
     for name, most in MOST.items():
         value = getattr(config, name)
         if value > most:
-            raise CheckpointError(f"config.json gives {value} as {name}; models with up to {most} can be run.")
+            raise CheckpointError(f"{said} gives {value} as {name}; models with up to {most} can be run.")
     if max(config.heads, config.kv_heads) * config.head_dim > WIDEST_HEADS:
         raise CheckpointError(
-            f"config.json gives {config.heads} attention heads of {config.head_dim}; models with up to "
+            f"{said} gives {config.heads} attention heads of {config.head_dim}; models with up to "
             f"{WIDEST_HEADS} channels in all heads can be run."
         )
     if config.heads % config.kv_heads:
         raise CheckpointError(
-            f"config.json gives {config.heads} attention heads, which {config.kv_heads} key/value heads "
+            f"{said} gives {config.heads} attention heads, which {config.kv_heads} key/value heads "
             "cannot be shared among."
         )
     if config.positions == "rope" and config.head_dim % 2:
-        raise CheckpointError(f"config.json gives a head_dim of {config.head_dim}; rotary positions need an even one.")
+        raise CheckpointError(f"{said} gives a head_dim of {config.head_dim}; rotary positions need an even one.")
 
 
-def check_tensors(family: Family, config: ModelConfig, checkpoint: Checkpoint) -> None:
+def check_tensors(family: Family, config: ModelConfig, checkpoint: Checkpoint | GgufCheckpoint) -> None:
     """Raise CheckpointError where any tensor is missing or of another shape than the config asks for.
 
     The whole reading is done once without memory (on PyTorch's `meta` device), so the first weight is only loaded where
     all weights can be.
     """
-
-    def shape_only(name: str, *shape: int) -> Tensor:
-        return torch.empty(shape, dtype=DTYPES[checkpoint.entry(name, *shape).dtype], device="meta")
-
-    family.model(shape_only, config)
+    family.model(checkpoint.shape_only, config)
     for index in range(config.layers):
-        family.layer(shape_only, config, index)
+        family.layer(checkpoint.shape_only, config, index)
+
+
+def sentence_start(words: str) -> str:
+    """Words at the beginning of a sentence; the name of a file stays as it is."""
+    return words if "." in words else words[0].upper() + words[1:]

@@ -18,8 +18,8 @@ from engine.session.patience import Watch
 TABLES: Final = frozenset(
     {
         "meta", "configs", "requests", "steps", "tokens", "work", "speculation", "kv_blocks", "attention",
-        "device_samples", "metric_samples", "marks", "token_texts", "trace_names", "kernels", "ranges", "precision_positions",
-        "precision_layers", "precision_timings", "packs",
+        "device_samples", "metric_samples", "marks", "token_texts", "trace_names", "kernels", "ranges",
+        "precision_positions", "precision_layers", "precision_timings", "packs",
     }
 )  # fmt: skip
 """The tables that this program reads."""

@@ -52,7 +52,7 @@ _decoder: Final = msgspec.json.Decoder(PrecisionFact)
 
 @lru_cache(maxsize=8)  # panels ask again and again
 def precision_of(text: str) -> PrecisionFact | None:
-    """The fact from the text of `meta.precision`; None where there is none. Raises ValueError where it is no such fact."""
+    """The fact from the text of `meta.precision`; None where there is none. Raises ValueError where it is another."""
     if not text:
         return None
     fact = _decoder.decode(text)

@@ -31,6 +31,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with SessionWriter(found) as writer:
         for batch in synthetic_events(STEPS, layers=2, requests=3):
             writer.append(batch)
+        writer.append([
+            schema.SessionStarted({"precision": '{"a": {}, "b": {}}'}),
+            schema.PrecisionPosition(0, 1, 1, 1, 0.5, 0.6, 0.1, 1, 2),
+            schema.PrecisionLayer(0, 0, 1, 0.1, 0.6, 1),
+            schema.PrecisionTiming(0, "a", "decode", 1, 10),
+        ])  # fmt: skip
         writer.append([schema.Mark(5, "pause", ""), schema.Mark(10, "resume", ""), schema.Mark(20, "note", "a\x00b")])
     return found
 

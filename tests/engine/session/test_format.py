@@ -18,13 +18,15 @@ from engine.session import fields, file, schema
 from engine.session.checking import check_content
 from engine.session.event_table import EventTable
 from engine.session.file import SessionWriter, open_session
+from engine.session.precision_fact import ModelSide, PrecisionFact, as_fact
 from engine.session.store import Session
 from engine.session.tables import FIELDS, PACKED_TABLES, declared
 
 VERSION_1: Final = (Path(__file__).parent / "version_1.sql").read_text().rstrip("\n").split("\n\n")
 """Every statement in the schema of a closed file of version 1."""
 YOUNGER: Final = (
-    "metric_samples", "token_texts", "trace_names", "kernels", "ranges", "precision_positions", "precision_layers", "precision_timings",
+    "metric_samples", "token_texts", "trace_names", "kernels", "ranges", "precision_positions", "precision_layers",
+    "precision_timings",
 )  # fmt: skip
 """The tables that were added since."""
 PACKS: Final = "6f56869f014ebdfa14e2fffb51d8ac0ff195e93ec9a3a948f31673e491fab43f"
@@ -33,11 +35,16 @@ UNITS: Final = {"_ns": {"ns"}, "_bytes": {"bytes"}, "bytes_moved": {"bytes"}, "f
 """By how a column's name ends: the unit that FORMAT.md should give."""
 
 
+PRECISION: Final = as_fact(
+    PrecisionFact(ModelSide("a", "/a", "float32", 8, 9), ModelSide("b", "/b", "float32", 4, 5), "text", 512, 9, 9, 2)
+)
+
+
 def events() -> list[schema.AnyEvent]:
     """Rows of every packed table, more than a pack holds; no value depends on how a processor rounds."""
     config = {"layers": 2, "heads": 4, "kv_heads": 2, "head_dim": 8, "itemsize": 4}
     found: list[schema.AnyEvent] = [
-        schema.SessionStarted({"model_config": json.dumps(config)}),
+        schema.SessionStarted({"model_config": json.dumps(config), "precision": PRECISION}),
         schema.ConfigChanged(0, 0, "{}"),
         schema.RequestArrived(0, "a b", [1, 2], ["a", " b"], "{}", 0),
     ]
@@ -67,6 +74,9 @@ def events() -> list[schema.AnyEvent]:
             schema.Range(
                 i, i, i - 1, i % 5, 4, ("op", "runtime")[i % 2], "norm", min(i, 1), start_ns, start_ns + 60, 20, "told"
             ),
+            schema.PrecisionPosition(i, i + 1, i % 9, i % 512 + 1, i / 4, i / 8, i / 16, i % 9, i % 7),
+            schema.PrecisionLayer(i, i % 2, 511, i / 4, i / 8, i % 500),
+            schema.PrecisionTiming(i, ("a", "b")[i % 2], ("prompt", "decode")[i % 2], 1, i),
         ]  # type: ignore[arg-type] # fmt: skip
     return found
 
