@@ -15,10 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 from hypothesis import settings
+from platformdirs import user_cache_dir
 from tqdm import tqdm
 
 from tests.left_behind import children
 from tests.listening import listen
+from tests.real_model import USERS_CACHE
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("PYTEST_QT_API", "pyside6")  # no ini option: tests/gpu runs where there is no pytest-qt
@@ -31,6 +33,7 @@ if next(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"), None):
     os.environ.setdefault("FONTCONFIG_FILE", str(Path(__file__).parent / "fonts.conf"))
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers are given what the one that starts them has
+    os.environ.setdefault(USERS_CACHE, user_cache_dir("decodescope"))
     _cache = tempfile.mkdtemp(prefix="decodescope-suite-")
     atexit.register(shutil.rmtree, _cache, ignore_errors=True)
     os.environ["XDG_CACHE_HOME"] = _cache

@@ -6,7 +6,7 @@ its own, biases, the size of the vocabulary, and the factors of rotary frequenci
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from engine.errors import CheckpointError
@@ -160,12 +160,20 @@ def common(header: Header, said: Metadata) -> Raw:
     embedding = header.tensors.get(EMBEDDING)
     if embedding is None:
         raise CheckpointError(f"The GGUF file lacks the tensor '{EMBEDDING}'.")
+    layers, stored = said.integer("block_count"), layers_of(header.tensors)
+    if layers > stored:
+        raise CheckpointError(f"The GGUF file asks for {layers} layers (block_count), but holds {stored}.")
     return {
         "vocab_size": embedding.shape[0],
         "tie_word_embeddings": HEAD not in header.tensors,
         "bos_token_id": said.token("bos"),
         "eos_token_id": said.token("eos"),
     }
+
+
+def layers_of(names: Iterable[str]) -> int:
+    """The number of different layers in these tensor names."""
+    return len({name.split(".", 2)[1] for name in names if name.startswith("blk.")})
 
 
 def rope_scaling(header: Header, said: Metadata, head_dim: int) -> Raw | None:

@@ -43,7 +43,7 @@ LEAST_TENSOR_BYTES: Final = 24
 """A name's length, a number of dimensions, a kind and an offset."""
 ALIGNMENT_KEY: Final = "general.alignment"
 
-NUMBERS: Final = {
+NUMBERS: Final[dict[int, np.dtype[Any]]] = {
     GGUFValueType.UINT8: np.dtype("<u1"), GGUFValueType.INT8: np.dtype("<i1"), GGUFValueType.UINT16: np.dtype("<u2"),
     GGUFValueType.INT16: np.dtype("<i2"), GGUFValueType.UINT32: np.dtype("<u4"), GGUFValueType.INT32: np.dtype("<i4"),
     GGUFValueType.UINT64: np.dtype("<u8"), GGUFValueType.INT64: np.dtype("<i8"),
@@ -135,7 +135,7 @@ def read_value(cursor: Cursor, path: Path, key: str, kind: int) -> Any:
         return cursor.text(cursor.left)
     if kind not in NUMBERS:
         raise broken(path, f"the value of {quoted(key)} has the unknown type {kind}")
-    dtype = NUMBERS[GGUFValueType(kind)]
+    dtype = NUMBERS[kind]
     return np.frombuffer(cursor.take(dtype.itemsize), dtype)[0].item()
 
 
@@ -150,7 +150,7 @@ def read_array(cursor: Cursor, path: Path, key: str, most: int) -> Any:
         raise broken(path, f"{quoted(key)} is an array of arrays, which no model's file has")
     if kind not in NUMBERS:
         raise broken(path, f"the values of {quoted(key)} have the unknown type {kind}")
-    dtype = NUMBERS[GGUFValueType(kind)]
+    dtype = NUMBERS[kind]
     return np.frombuffer(cursor.take(count * dtype.itemsize), dtype)
 
 

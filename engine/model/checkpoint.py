@@ -1,4 +1,4 @@
-"""A Hugging Face checkpoint folder: its `config.json`, and its safetensors mapped one tensor at a time.
+"""A checkpoint: a GGUF file, or a Hugging Face folder: its `config.json` and its safetensors, mapped one at a time.
 
 Nothing is ever unpickled. The headers of all files are read and checked before the first weight is read, so that a
 missing, truncated or wrongly shaped tensor is reported at once.
@@ -18,6 +18,7 @@ from torch import Tensor
 from engine.errors import CheckpointError
 from engine.model.files import INDEX_BYTES, is_there, open_regular, read_json
 from engine.model.folder import visible
+from engine.model.gguf_checkpoint import SUFFIX, GgufCheckpoint, begins_as_gguf, open_gguf
 from engine.model.safetensors_header import TensorEntry, read_header
 from engine.plain_text import one_line, path_text, quoted
 
@@ -100,12 +101,24 @@ def mapped(entry: TensorEntry) -> Tensor:
     return torch.frombuffer(memory, dtype=dtype, count=math.prod(entry.shape), offset=before).view(entry.shape)
 
 
-def open_checkpoint(path: Path) -> Checkpoint:
-    """Open the checkpoint folder `path`; raises CheckpointError, one sentence, where anything is wrong with it."""
+def open_checkpoint(path: Path) -> Checkpoint | GgufCheckpoint:
+    """Open a checkpoint folder or a GGUF file; raises CheckpointError, one sentence, where anything is wrong with it.
+
+    A file is one of GGUF by its first bytes: Ollama names its files by their hashes, without a suffix.
+    """
     if not is_there(path):
         raise CheckpointError(f"There is no folder {path_text(path)}.")
-    if not path.is_dir():
-        raise CheckpointError(f"{path_text(path)} is a file; a model is a folder with config.json and *.safetensors.")
+    if path.is_dir():
+        return open_folder(path)
+    if path.suffix.lower() == SUFFIX or begins_as_gguf(path):
+        return open_gguf(path)
+    raise CheckpointError(
+        f"{path_text(path)} is a file; a model is a folder with config.json and *.safetensors, or a GGUF file."
+    )
+
+
+def open_folder(path: Path) -> Checkpoint:
+    """Open the checkpoint folder `path`; raises CheckpointError, one sentence, where anything is wrong with it."""
     if not is_there(path / "config.json"):
         raise CheckpointError(f"{path_text(path)} is no model folder: it has no config.json.")
     config = read_json(path / "config.json")

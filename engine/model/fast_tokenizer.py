@@ -79,7 +79,11 @@ class FastTokenizer:
 
 def load_fast(file: Path) -> FastTokenizer:
     """The tokenizer in a tokenizer.json; raises CheckpointError where it cannot be used."""
-    raw = read_bytes(file, TOKENIZER_BYTES)
+    return fast_of(file, read_bytes(file, TOKENIZER_BYTES))
+
+
+def fast_of(file: Path, raw: bytes) -> FastTokenizer:
+    """The tokenizer in the text of a tokenizer.json, which is or was made of `file`; raises CheckpointError."""
     check_values(file, raw, TOKENIZER_VALUES)
     check_growth(file, raw)
     try:

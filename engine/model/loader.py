@@ -19,6 +19,7 @@ from engine.model.config import ModelConfig
 from engine.model.decoder import Decoder, build_decoder
 from engine.model.device import choose_device, device_name, free_bytes, make_current
 from engine.model.families import family_of
+from engine.model.gguf_checkpoint import GgufCheckpoint
 from engine.model.hub import REPOSITORY, cache_folder, expanded_path, model_folder, model_name
 from engine.model.processors import usable_cores
 from engine.model.sizes import check_layers, check_sizes, check_tensors
@@ -69,6 +70,8 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     progress("Reading the checkpoint", 0.0)
     with understood(path):
         checkpoint = open_checkpoint(path)
+        if isinstance(checkpoint, GgufCheckpoint):
+            raise CheckpointError(f"The weights of the GGUF file {path_text(path)} cannot be read.")
         _, family = family_of(checkpoint.config)
         check_layers(family, checkpoint)
         config = family.config(checkpoint.config)

@@ -1,4 +1,4 @@
-"""Text to token ids and back, from a checkpoint's `tokenizer.json`."""
+"""Text to token ids and back, from a checkpoint's `tokenizer.json` or from a GGUF file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from engine.model.checkpoint import Checkpoint
 from engine.model.config_values import MOST, token_ids
 from engine.model.fast_tokenizer import FastTokenizer, load_fast
 from engine.model.files import is_there, read_json
+from engine.model.gguf_checkpoint import GgufCheckpoint
+from engine.model.gguf_tokenizer import gguf_template, gguf_tokenizer
 from engine.model.token_text import UNFINISHED, text_of
 from engine.plain_text import path_text
 
@@ -139,12 +141,31 @@ class Detokenizer:
         return new
 
 
-def load_tokenizer(checkpoint: Checkpoint, vocab: int = MOST) -> Tokenizer:
-    """The tokenizer of a checkpoint; raises CheckpointError where there is no usable `tokenizer.json`.
+def load_tokenizer(checkpoint: Checkpoint | GgufCheckpoint, vocab: int = MOST) -> Tokenizer:
+    """The tokenizer of a checkpoint; raises CheckpointError where there is no usable one.
 
     Of the ids for the beginning and the end of a text only those from 0 to below `vocab` count, as others cannot occur
     in a text: many checkpoints write -1 for none.
     """
+    return of_gguf(checkpoint, vocab) if isinstance(checkpoint, GgufCheckpoint) else of_folder(checkpoint, vocab)
+
+
+def of_gguf(checkpoint: GgufCheckpoint, vocab: int) -> Tokenizer:
+    """The tokenizer inside a GGUF file."""
+    fast, vocabulary = gguf_tokenizer(checkpoint, vocab)
+    begins = vocabulary.add_bos or vocabulary.names_bos
+    end_of_text = next(iter(known(map(fast.token_to_id, END_OF_TEXT), vocab)), None)
+    return Tokenizer(
+        fast,
+        vocabulary.bos if begins else None,
+        min(vocabulary.ends, default=None) if end_of_text is None else end_of_text,
+        vocabulary.ends,
+        gguf_template(checkpoint, vocabulary),
+    )
+
+
+def of_folder(checkpoint: Checkpoint, vocab: int) -> Tokenizer:
+    """The tokenizer of a folder, in its `tokenizer.json`."""
     file = checkpoint.path / "tokenizer.json"
     if not is_there(file):
         also = " (a tokenizer.model alone cannot be read)" if is_there(checkpoint.path / "tokenizer.model") else ""

@@ -60,6 +60,7 @@ def of_architecture(architecture: str, values: dict[str, Any]) -> dict[str, Any]
     return {f"{architecture}.{key}": value for key, value in values.items()}
 
 
-def embedding(rows: int = VOCAB, columns: int = 32) -> dict[str, np.ndarray]:
-    """The one tensor that every model has."""
-    return {"token_embd.weight": np.linspace(-1, 1, rows * columns, dtype=np.float32).reshape(rows, columns)}
+def embedding(rows: int = VOCAB, columns: int = 32, layers: int = 2) -> dict[str, np.ndarray]:
+    """The one tensor that every model has, and one of each layer."""
+    norms = {f"blk.{layer}.attn_norm.weight": np.ones(columns, np.float32) for layer in range(layers)}
+    return {"token_embd.weight": np.linspace(-1, 1, rows * columns, dtype=np.float32).reshape(rows, columns), **norms}

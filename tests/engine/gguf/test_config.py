@@ -26,10 +26,14 @@ def config_of(
 ) -> ModelConfig:
     shape = {**(GPT2_SHAPE if architecture == "gpt2" else SHAPE), **(values or {})}
     kept = {key: value for key, value in shape.items() if value is not None}
+    layers = shape["block_count"] or 2
     path = write_gguf(
         tmp_path / "model.gguf",
         of_architecture(architecture, kept),
-        {**embedding(), **(tensors or {})},
+        {
+            **embedding(layers=layers if layers < 100 else 2),
+            **(tensors or {}),
+        },
         {},
         architecture,
     )
@@ -137,6 +141,7 @@ def test_gpt2(tmp_path: Path) -> None:
         ("llama", {"rope.scaling.type": "yarn"}, {}, "'yarn' is not supported"),
         ("llama", {"block_count": None}, {}, "llama.block_count as a whole number above 0, not None"),
         ("llama", {"block_count": 0}, {}, "not 0"),
+        ("llama", {"block_count": 2**31 - 1}, {}, "asks for 2147483647 layers (block_count), but holds 2"),
         ("llama", {"embedding_length": "wide"}, {}, "not 'wide'"),
         ("llama", {"feed_forward_length": [64, 96]}, {}, "layers differ in llama.feed_forward_length"),
         ("llama", {"attention.head_count": 64}, {}, "at most the width of 32"),

@@ -51,7 +51,7 @@ def test_it_is_what_the_formats_own_reader_finds(written: Path) -> None:
         assert found.shape == tuple(tensor.shape.tolist())[::-1]
         assert (found.start, found.bytes) == (tensor.data_offset, tensor.n_bytes)
         assert found.file == written
-    assert len(own.tensors) == len(header.tensors) == 3
+    assert len(own.tensors) == len(header.tensors) == 5
 
 
 def test_a_file_cut_anywhere_is_refused(written: Path, tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""A model in a GGUF file: its config, its suggested sampling, and the header with its vocabulary and its tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from engine.gguf.config import raw_config
+from engine.gguf.header import Header
+from engine.gguf.parts import read_model_header
+from engine.model.files import open_regular
+
+SUFFIX: Final = ".gguf"
+DTYPES: Final = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+SAMPLING: Final = {"temp": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p"}
+"""The keys `general.sampling.*` that are settings here too, and their names in a generation_config.json."""
+
+
+@dataclass(frozen=True, slots=True)
+class GgufCheckpoint:
+    """An opened file: `config` and `generation` in the form of a Hugging Face checkpoint's, and the header as it is."""
+
+    path: Path
+    config: dict[str, Any]
+    generation: dict[str, Any]
+    header: Header = field(repr=False)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all tensors as stored."""
+        return sum(tensor.bytes for tensor in self.header.tensors.values())
+
+    @property
+    def bytes_by_kind(self) -> dict[str, int]:
+        """Bytes of the tensors of each kind ("Q4_1"), the kind with the most first."""
+        sizes: dict[str, int] = {}
+        for tensor in self.header.tensors.values():
+            sizes[tensor.kind] = sizes.get(tensor.kind, 0) + tensor.bytes
+        return dict(sorted(sizes.items(), key=lambda pair: -pair[1]))
+
+    @property
+    def names_dtype(self) -> bool:
+        """Never: a GGUF file does not say which dtype the model was made in."""
+        return False
+
+    @property
+    def stored_dtype(self) -> torch.dtype:
+        """The dtype of most bytes of the weights; bfloat16 for quantised ones, which have none."""
+        return DTYPES.get(next(iter(self.bytes_by_kind), "F32"), torch.bfloat16)
+
+
+def begins_as_gguf(path: Path) -> bool:
+    """Whether the first bytes of this file are those of GGUF; raises CheckpointError where it cannot be read."""
+    with open_regular(path) as stream:
+        return stream.read(4) == b"GGUF"
+
+
+def open_gguf(path: Path) -> GgufCheckpoint:
+    """Open a GGUF file, with the other parts of its model; raises CheckpointError, one sentence, where it is wrong."""
+    header = read_model_header(path, open_regular)
+    return GgufCheckpoint(path, raw_config(header), generation_of(header.metadata), header)
+
+
+def generation_of(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The sampling that a file suggests, as a generation_config.json would; empty where it suggests none, or greedy."""
+    given = {name: metadata[key] for end, name in SAMPLING.items() if (key := f"general.sampling.{end}") in metadata}
+    return {"do_sample": True, **given} if given and given.get("temperature") != 0 else {}
