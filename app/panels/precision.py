@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.look.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import DERIVED, MEASURED, count, name_of, percent
@@ -23,6 +23,7 @@ from app.panels.precision_words import (
     side_heads,
     side_rows,
 )
+from app.panels.untold import of_trace
 from app.widgets.bar_list import BarList
 from app.widgets.figure_table import FigureTable
 from app.widgets.line_chart import Line, LineChart
@@ -97,7 +98,7 @@ class PrecisionPanel(Panel):
         for row in (self.pages, self.order):
             row.pad()
         self.chart.setAccessibleName(self.tr("KL divergence by token"))
-        self.chart.x_title = self.tr("token of the text")
+        self.chart.x_title = self.tr("token")
         layers = QWidget()
         column = QVBoxLayout(layers)
         column.setContentsMargins(0, 0, 0, 0)
@@ -139,7 +140,7 @@ class PrecisionPanel(Panel):
         return ""
 
     def untold_text(self) -> str:
-        return self.empty_text() if self.session is not None and self.is_empty else ""
+        return of_trace(self.session) or (self.empty_text() if self.session is not None and self.is_empty else "")
 
     def figures(self) -> str:
         """The divergence and the agreement, and how much is done where that is not all."""
@@ -165,6 +166,7 @@ class PrecisionPanel(Panel):
         if self.found is None:
             return
         self.sides.show_rows(side_heads(), side_rows(self.found))
+        self.sides.updateGeometry()  # beside the page it is as wide as its texts
         self._show_page()
 
     def show_page(self, page: str) -> None:
@@ -267,14 +269,14 @@ class PrecisionPanel(Panel):
 
     def _show_note(self, found: PrecisionFigures) -> None:
         words = self.tr(
-            "{n} of {asked} tokens of {text}, in windows of {window}; layers on {judged} of {layer_asked} tokens. "
-            "B is compared with A on the text as it is, not on what either would write."
+            "{n} of {asked} tokens of {text}, in windows of {window}. {layers} of {all} layers judged, on {judged} "
+            "tokens each."
         )
         self.note.setText(
             words.format(
                 n=count(found.positions), asked=count(found.positions_asked), text=name_of(found.text),
-                window=count(found.window), judged=count(found.layer_positions),
-                layer_asked=count(found.layer_positions_asked),
+                window=count(found.window), layers=count(len(found.layers)), all=count(found.layers_asked),
+                judged=count(found.layer_positions),
             )
         )  # fmt: skip
 
@@ -294,5 +296,7 @@ class PrecisionPanel(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         beside = event.size().width() >= BESIDE_WIDTH
+        across = QSizePolicy.Policy.Maximum if beside else QSizePolicy.Policy.Expanding
+        self.sides.setSizePolicy(across, QSizePolicy.Policy.Preferred)
         self._row.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
         self._show_page()
