@@ -35,8 +35,9 @@ from engine.figures.precision import LayerFigures, PrecisionFigures, precision_f
 from engine.session.serving import Topic
 from engine.session.store import Session
 
-PAGES: Final = ("layers", "tokens", "parting")
-ORDERS: Final = ("damage", "layer")
+PAGES: Final = ("damage", "layers", "tokens", "parting")
+OF_LAYERS: Final = ("damage", "layers")
+"""The pages that show the layers."""
 TOKENS: Final = ("token_id", "top_a", "top_b")
 KL: Final = 4
 """The column by which the tokens are sorted at first."""
@@ -60,7 +61,7 @@ class PrecisionPanel(Panel):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.found: PrecisionFigures | None = None
         self.sides = FigureTable(self.tr("Both models"))
-        self.pages, self.order = Segments(PAGES, PAGES[0]), Segments(ORDERS, ORDERS[0])
+        self.pages = Segments(PAGES, PAGES[0])
         self.bars = BarList("")
         self.chart = LineChart(nats)
         self.table = SortedTable(self.tr("Tokens at which the models part"), words=1, left=frozenset({2, 3}))
@@ -73,30 +74,24 @@ class PrecisionPanel(Panel):
         """The rows of the table: predictions in which the two part."""
         self._build()
         self.pages.picked.connect(self.show_page)
-        self.order.picked.connect(lambda _: self._show_layers())
         self.chart.describe = self._words_at
         self.chart.clicked.connect(self._mark)
 
     def _build(self) -> None:
         self.pages.name(
             self.tr("Page"),
-            {"layers": self.tr("Layers"), "tokens": self.tr("KL by token"), "parting": self.tr("Tokens that part")},
             {
-                "layers": self.tr("What each layer does when it alone has B's weights"),
+                "damage": self.tr("By damage"), "layers": self.tr("By layer"),
+                "tokens": self.tr("By token"), "parting": self.tr("Parting"),
+            },
+            {
+                "damage": self.tr("What each layer does when it alone has B's weights: the most damage first"),
+                "layers": self.tr("What each layer does when it alone has B's weights: in the order of the model"),
                 "tokens": self.tr("The divergence of B from A at each token of the text"),
                 "parting": self.tr("The tokens at which A and B find another token likeliest"),
             },
-        )
-        self.order.name(
-            self.tr("Order"),
-            {"damage": self.tr("By damage"), "layer": self.tr("By layer")},
-            {
-                "damage": self.tr("The layer that does the most damage first"),
-                "layer": self.tr("In the order of the model"),
-            },
-        )
-        for row in (self.pages, self.order):
-            row.pad()
+        )  # fmt: skip
+        self.pages.pad()
         self.chart.setAccessibleName(self.tr("KL divergence by token"))
         self.chart.x_title = self.tr("token")
         layers = QWidget()
@@ -109,7 +104,6 @@ class PrecisionPanel(Panel):
         tools = QHBoxLayout()
         tools.setSpacing(GROUP_GAP)
         tools.addWidget(self.pages)
-        tools.addWidget(self.order)
         tools.addStretch(1)
         right = QVBoxLayout()
         right.setSpacing(ROW_GAP)
@@ -171,8 +165,7 @@ class PrecisionPanel(Panel):
 
     def show_page(self, page: str) -> None:
         self.pages.set_value(page)
-        self._stack.setCurrentIndex(PAGES.index(page))
-        self.order.setVisible(page == "layers")
+        self._stack.setCurrentIndex(max(0, PAGES.index(page) - 1))  # the layers' two orders are one page
         self._show_page()
 
     def restyle(self) -> None:
@@ -182,7 +175,7 @@ class PrecisionPanel(Panel):
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         """The rows of the page that is shown: every layer, or every predicted token, or those at which the two part."""
-        if self.pages.value == "layers":
+        if self.pages.value in OF_LAYERS:
             names = ["layer", "positions", "kl_nats", "same_top", "perplexity"]
             layers = [] if self.found is None else self._layers(self.found)
             return names, [(one.layer, one.positions, one.kl, one.same_top, one.perplexity) for one in layers]
@@ -209,7 +202,7 @@ class PrecisionPanel(Panel):
         if session is None or found is None:
             return
         match self.pages.value:
-            case "layers":
+            case "damage" | "layers":
                 self._show_layers()
             case "tokens":
                 self._show_chart(session)
@@ -232,7 +225,7 @@ class PrecisionPanel(Panel):
 
     def _layers(self, found: PrecisionFigures) -> list[LayerFigures]:
         """The layers in the picked order."""
-        return sorted(found.layers, key=lambda one: one.layer) if self.order.value == "layer" else list(found.layers)
+        return sorted(found.layers, key=lambda one: one.layer) if self.pages.value == "layers" else list(found.layers)
 
     def _show_chart(self, session: Session) -> None:
         colours, width = theme(), max(256, self.chart.width())

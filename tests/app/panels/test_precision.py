@@ -77,7 +77,7 @@ def test_layers_are_ranked_by_damage_or_stand_in_their_order(panel: PrecisionPan
         f"“layer 11” · KL {nats(most['kl'])} a token · same top token {percent(most['same_top'])} · "
         f"perplexity {significant(most['perplexity'], 4)} · 100 tokens"
     )
-    panel.order.buttons["layer"].click()
+    panel.pages.buttons["layers"].click()
     assert [bar.name for bar in panel.bars.bars] == [f"layer {index}" for index in range(12)]
     names, rows = panel.rows()
     assert names == ["layer", "positions", "kl_nats", "same_top", "perplexity"]
@@ -91,7 +91,6 @@ def test_the_chart_names_the_token_under_the_pointer(panel: PrecisionPanel) -> N
     panel.pages.buttons["tokens"].click()
     chart, table = panel.chart, panel.session.precision_positions if panel.session else None
     assert table is not None
-    assert not panel.order.isVisibleTo(panel)
     assert chart.describe is not None
     words = chart.describe(11.2).splitlines()
     assert words[0] == f"11: {chr(0x22C5)}w10 after 11 tokens"
@@ -137,7 +136,7 @@ def test_a_comparison_that_goes_on_grows(qtbot: QtBot) -> None:
         panel.refresh()
         assert panel.table.rows.rowCount() == sum(at % 7 == 3 for at in range(end))
     assert panel.figures().endswith(f" · {percent(300 / 1500)} done")
-    panel.show_page("layers")
+    panel.show_page("damage")
     session.apply(made.layers(5))
     panel.refresh()
     assert [bar.name for bar in panel.bars.bars] == ["layer 3", "layer 1", "layer 4", "layer 2", "layer 0"]
