@@ -64,6 +64,10 @@ class PrecisionDialog(QDialog):
         self.model.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.model.addItems(list(models))
+        self.model.setCurrentIndex(-1)
+        line = self.model.lineEdit()
+        if line is not None:
+            line.setPlaceholderText(self.tr("a checkpoint folder or a GGUF file of the same model"))
         self.folder, self.file = QPushButton(self.tr("&Folder…")), QPushButton(self.tr("&GGUF file…"))
         self.dtype = QComboBox()
         self.dtype.addItems(get_args(Dtype))

@@ -138,6 +138,9 @@ class Panel(QWidget):
     needs: ClassVar[tuple[Topic, ...]] = ("steps", "positions")
     """What a server must tell for the panel to have anything to show of its session."""
 
+    of_runs: ClassVar[bool] = True
+    """Whether the panel shows what a run did, so that it has nothing to show of a comparison of precisions."""
+
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.context = context
@@ -161,7 +164,7 @@ class Panel(QWidget):
         """Why the panel has nothing to show of a server's session, or of a comparison of precisions, in a sentence or
         two; "" where it may have some. That is so of every run of our own engine.
         """
-        if self.needs and (words := of_precision(self.session)):
+        if self.of_runs and (words := of_precision(self.session)):
             return words
         reason = why_untold(self.session, *self.needs)
         return (of_trace(self.session) or f"{self.untold_lead()} {reason}") if reason else ""

@@ -61,6 +61,7 @@ class ComparePanel(Panel):
     name: ClassVar[str] = "compare"
     wanted_height: ClassVar[int] = 260
     needs: ClassVar[tuple[Topic, ...]] = ()
+    of_runs: ClassVar[bool] = False
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

@@ -142,7 +142,7 @@ class PanelDock(QDockWidget):
             if self._selection_due:
                 self._selection_due = False
                 panel.select(self._context.selection.now)
-            self._has_drawn = self._has_steps
+            self._has_drawn = self._has_begun
             self._show_what_there_is()
             if not self._unreadable and not panel.is_empty:
                 panel.refresh()
@@ -269,8 +269,9 @@ class PanelDock(QDockWidget):
         return self._session is not None and bool(self._session.meta.get("precision"))
 
     @property
-    def _has_steps(self) -> bool:
-        return self._session is not None and len(self._session.steps) > 0
+    def _has_begun(self) -> bool:
+        """Whether there is something that a panel draws: a step, or a comparison of precisions, which has none."""
+        return self._is_no_run or (self._session is not None and len(self._session.steps) > 0)
 
     @property
     def _runs(self) -> bool:
@@ -279,14 +280,14 @@ class PanelDock(QDockWidget):
     @property
     def _waits_for_its_turn(self) -> bool:
         """Whether this panel has not drawn the shown session yet: panels draw a run and a long session in turn."""
-        return (self._runs or (self._in_turn and self._has_steps)) and not self._has_drawn
+        return (self._runs or (self._in_turn and self._has_begun)) and not self._has_drawn
 
     def _show_why_empty(self, panel: Panel) -> None:
         """Say what goes on where the shown run has no step yet, else what will appear here."""
         activity = self._context.activity
-        if activity is not None and activity.text and not self._has_steps:
+        if activity is not None and activity.text and not self._has_begun:
             self._empty.say(activity.text, share=activity.share)
-        elif self._session is not None and self._session.is_part and not self._has_steps and not panel.untold_text():
+        elif self._session is not None and self._session.is_part and not self._has_begun and not panel.untold_text():
             self._empty.say(self.tr("At this moment of the replay nothing of this had happened yet."))
         elif self._waits_for_its_turn and self._session is not None and not panel.untold_text():
             words = self.tr("Running: it appears here in a moment.")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.look.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import DERIVED, MEASURED, count, name_of, percent
@@ -23,6 +23,7 @@ from app.panels.precision_words import (
     side_heads,
     side_rows,
 )
+from app.panels.untold import of_trace
 from app.widgets.bar_list import BarList
 from app.widgets.figure_table import FigureTable
 from app.widgets.line_chart import Line, LineChart
@@ -34,8 +35,9 @@ from engine.figures.precision import LayerFigures, PrecisionFigures, precision_f
 from engine.session.serving import Topic
 from engine.session.store import Session
 
-PAGES: Final = ("layers", "tokens", "parting")
-ORDERS: Final = ("damage", "layer")
+PAGES: Final = ("damage", "layers", "tokens", "parting")
+OF_LAYERS: Final = ("damage", "layers")
+"""The pages that show the layers."""
 TOKENS: Final = ("token_id", "top_a", "top_b")
 KL: Final = 4
 """The column by which the tokens are sorted at first."""
@@ -59,7 +61,7 @@ class PrecisionPanel(Panel):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.found: PrecisionFigures | None = None
         self.sides = FigureTable(self.tr("Both models"))
-        self.pages, self.order = Segments(PAGES, PAGES[0]), Segments(ORDERS, ORDERS[0])
+        self.pages = Segments(PAGES, PAGES[0])
         self.bars = BarList("")
         self.chart = LineChart(nats)
         self.table = SortedTable(self.tr("Tokens at which the models part"), words=1, left=frozenset({2, 3}))
@@ -72,32 +74,26 @@ class PrecisionPanel(Panel):
         """The rows of the table: predictions in which the two part."""
         self._build()
         self.pages.picked.connect(self.show_page)
-        self.order.picked.connect(lambda _: self._show_layers())
         self.chart.describe = self._words_at
         self.chart.clicked.connect(self._mark)
 
     def _build(self) -> None:
         self.pages.name(
             self.tr("Page"),
-            {"layers": self.tr("Layers"), "tokens": self.tr("KL by token"), "parting": self.tr("Tokens that part")},
             {
-                "layers": self.tr("What each layer does when it alone has B's weights"),
+                "damage": self.tr("By damage"), "layers": self.tr("By layer"),
+                "tokens": self.tr("By token"), "parting": self.tr("Parting"),
+            },
+            {
+                "damage": self.tr("What each layer does when it alone has B's weights: the most damage first"),
+                "layers": self.tr("What each layer does when it alone has B's weights: in the order of the model"),
                 "tokens": self.tr("The divergence of B from A at each token of the text"),
                 "parting": self.tr("The tokens at which A and B find another token likeliest"),
             },
-        )
-        self.order.name(
-            self.tr("Order"),
-            {"damage": self.tr("By damage"), "layer": self.tr("By layer")},
-            {
-                "damage": self.tr("The layer that does the most damage first"),
-                "layer": self.tr("In the order of the model"),
-            },
-        )
-        for row in (self.pages, self.order):
-            row.pad()
+        )  # fmt: skip
+        self.pages.pad()
         self.chart.setAccessibleName(self.tr("KL divergence by token"))
-        self.chart.x_title = self.tr("token of the text")
+        self.chart.x_title = self.tr("token")
         layers = QWidget()
         column = QVBoxLayout(layers)
         column.setContentsMargins(0, 0, 0, 0)
@@ -108,7 +104,6 @@ class PrecisionPanel(Panel):
         tools = QHBoxLayout()
         tools.setSpacing(GROUP_GAP)
         tools.addWidget(self.pages)
-        tools.addWidget(self.order)
         tools.addStretch(1)
         right = QVBoxLayout()
         right.setSpacing(ROW_GAP)
@@ -139,7 +134,7 @@ class PrecisionPanel(Panel):
         return ""
 
     def untold_text(self) -> str:
-        return self.empty_text() if self.session is not None and self.is_empty else ""
+        return of_trace(self.session) or (self.empty_text() if self.session is not None and self.is_empty else "")
 
     def figures(self) -> str:
         """The divergence and the agreement, and how much is done where that is not all."""
@@ -165,12 +160,12 @@ class PrecisionPanel(Panel):
         if self.found is None:
             return
         self.sides.show_rows(side_heads(), side_rows(self.found))
+        self.sides.updateGeometry()  # beside the page it is as wide as its texts
         self._show_page()
 
     def show_page(self, page: str) -> None:
         self.pages.set_value(page)
-        self._stack.setCurrentIndex(PAGES.index(page))
-        self.order.setVisible(page == "layers")
+        self._stack.setCurrentIndex(max(0, PAGES.index(page) - 1))  # the layers' two orders are one page
         self._show_page()
 
     def restyle(self) -> None:
@@ -180,7 +175,7 @@ class PrecisionPanel(Panel):
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         """The rows of the page that is shown: every layer, or every predicted token, or those at which the two part."""
-        if self.pages.value == "layers":
+        if self.pages.value in OF_LAYERS:
             names = ["layer", "positions", "kl_nats", "same_top", "perplexity"]
             layers = [] if self.found is None else self._layers(self.found)
             return names, [(one.layer, one.positions, one.kl, one.same_top, one.perplexity) for one in layers]
@@ -207,7 +202,7 @@ class PrecisionPanel(Panel):
         if session is None or found is None:
             return
         match self.pages.value:
-            case "layers":
+            case "damage" | "layers":
                 self._show_layers()
             case "tokens":
                 self._show_chart(session)
@@ -230,7 +225,7 @@ class PrecisionPanel(Panel):
 
     def _layers(self, found: PrecisionFigures) -> list[LayerFigures]:
         """The layers in the picked order."""
-        return sorted(found.layers, key=lambda one: one.layer) if self.order.value == "layer" else list(found.layers)
+        return sorted(found.layers, key=lambda one: one.layer) if self.pages.value == "layers" else list(found.layers)
 
     def _show_chart(self, session: Session) -> None:
         colours, width = theme(), max(256, self.chart.width())
@@ -267,14 +262,14 @@ class PrecisionPanel(Panel):
 
     def _show_note(self, found: PrecisionFigures) -> None:
         words = self.tr(
-            "{n} of {asked} tokens of {text}, in windows of {window}; layers on {judged} of {layer_asked} tokens. "
-            "B is compared with A on the text as it is, not on what either would write."
+            "{n} of {asked} tokens of {text}, in windows of {window}. {layers} of {all} layers judged, on {judged} "
+            "tokens each."
         )
         self.note.setText(
             words.format(
                 n=count(found.positions), asked=count(found.positions_asked), text=name_of(found.text),
-                window=count(found.window), judged=count(found.layer_positions),
-                layer_asked=count(found.layer_positions_asked),
+                window=count(found.window), layers=count(len(found.layers)), all=count(found.layers_asked),
+                judged=count(found.layer_positions),
             )
         )  # fmt: skip
 
@@ -294,5 +289,7 @@ class PrecisionPanel(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         beside = event.size().width() >= BESIDE_WIDTH
+        across = QSizePolicy.Policy.Maximum if beside else QSizePolicy.Policy.Expanding
+        self.sides.setSizePolicy(across, QSizePolicy.Policy.Preferred)
         self._row.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
         self._show_page()

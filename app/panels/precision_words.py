@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QCoreApplication
 
 from app.look.theme import theme
@@ -12,7 +14,9 @@ from app.widgets.themed_table import Cell
 from engine.figures.precision import LayerFigures, PrecisionFigures, SideFigures
 from engine.session.store import Session
 
-CONTEXT = "PrecisionPanel"
+CONTEXT: Final = "PrecisionPanel"
+LITTLE: Final = 0.01
+"""Share of the weights below which a kind is only in the tool tip: norms are a thousandth."""
 
 
 def nats(value: float | None) -> str:
@@ -28,6 +32,12 @@ def plain_number(value: float | None) -> str:
 def ratio(of_a: float | None, of_b: float | None) -> str:
     """B over A: `0.53×`."""
     return NOT_APPLICABLE if of_a is None or of_b is None or not of_a else f"{significant(of_b / of_a)}×"
+
+
+def main_kinds(side: SideFigures) -> str:
+    """The kinds in which most of the weights of a model are held."""
+    total = sum(side.kinds.values())
+    return ", ".join(name_of(kind) for kind, size in side.kinds.items() if size >= LITTLE * total) or NOT_APPLICABLE
 
 
 def kinds_text(side: SideFigures) -> str:
@@ -58,10 +68,14 @@ def side_rows(found: PrecisionFigures) -> list[list[Cell]]:
     sides = (a, b)
     return [
         texts(translate(CONTEXT, "Model"), name_of(a.name), name_of(b.name), ""),
-        texts(
-            translate(CONTEXT, "Weights held as"), kinds_text(a), kinds_text(b),
-            translate(CONTEXT, "Kinds of weights as they lie in memory, with their bytes"),
-        ),
+        [
+            Cell(
+                translate(CONTEXT, "Weights held as"),
+                translate(CONTEXT, "Kinds of weights as they lie in memory; the tool tip of each has their bytes"),
+            ),
+            *(Cell(main_kinds(one), kinds_text(one)) for one in sides),
+            Cell(""),
+        ],
         texts(
             translate(CONTEXT, "Computed in"), a.dtype, b.dtype,
             translate(CONTEXT, "The precision of activations and sums"),

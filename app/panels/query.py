@@ -47,6 +47,7 @@ class QueryPanel(Panel):
     wanted_height: ClassVar[int] = ROOM_FOR_ROWS
     of_range: ClassVar[bool] = False
     needs: ClassVar[tuple[Topic, ...]] = ()
+    of_runs: ClassVar[bool] = False
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

@@ -31,6 +31,7 @@ class SessionPanel(Panel):
     name: ClassVar[str] = "session"
     of_range: ClassVar[bool] = False
     needs: ClassVar[tuple[Topic, ...]] = ()
+    of_runs: ClassVar[bool] = False
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

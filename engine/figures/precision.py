@@ -53,8 +53,9 @@ class PrecisionFigures:
     positions: int
     positions_asked: int
     layer_positions: int
-    """Positions on which all layers were judged."""
+    """Positions on which every layer of `layers` was judged at least."""
     layer_positions_asked: int
+    layers_asked: int
     a: SideFigures
     b: SideFigures
     kl: float | None
@@ -99,12 +100,15 @@ def precision_figures(session: Session) -> PrecisionFigures | None:
         nll, timed = rows[f"nll_{name}"][:count], session.precision_timings
         return SideFigures(
             model.name, model.dtype, model.read_bytes, model.weight_bytes, model.kinds,
-            speed(timed, name, "decode"), speed(timed, name, "prompt"), perplexity(float(nll.mean())) if count else None,
+            speed(timed, name, "decode"), speed(timed, name, "prompt"),
+            perplexity(float(nll.mean())) if count else None,
         )  # fmt: skip
 
-    every = min((one.positions for one in judged), default=0) if len(judged) == fact.layers else 0
+    every = min((one.positions for one in judged), default=0)
     return PrecisionFigures(
-        fact.text, fact.window, count, fact.positions, every, fact.layer_positions, side("a", fact.a), side("b", fact.b),
+        fact.text, fact.window, count, fact.positions, every, fact.layer_positions,
+        fact.layers if fact.layer_positions else 0,
+        side("a", fact.a), side("b", fact.b),
         float(kl.mean()) if count else None, p99(kl), float(kl.max()) if count else None,
         float(same.mean()) if count else None, tuple(judged), share_done(session) or 0.0,
     )  # fmt: skip

@@ -27,7 +27,7 @@ class Comparing:
         """Compute the next part and tell its rows; returns whether there was one. Raises what a model raises."""
         rows = next(self._parts, None)
         if rows:
-            self._emit(rows)
+            self._emit([*rows])
         return rows is not None
 
     def mark(self, kind: str, label: str) -> None:

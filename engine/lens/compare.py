@@ -29,7 +29,8 @@ def check_same(a: LoadedModel, b: LoadedModel) -> None:
         of_a, of_b = getattr(a.config, name), getattr(b.config, name)
         if of_a != of_b:
             raise InputError(
-                f"{b.name} is no other precision of {a.name}: {name.replace('_', ' ')} is {of_a} in A and {of_b} in B."
+                f"{b.name} (B) is no other precision of {a.name} (A): {name.replace('_', ' ')} {of_a} in A, "
+                f"{of_b} in B."
             )
 
 

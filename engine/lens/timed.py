@@ -22,7 +22,7 @@ STEPS: Final = 32
 """Decode steps that are timed of each model, the last tokens of the first window."""
 IN_TURN: Final = 8
 """So many steps of one model follow each other, so that a load that comes and goes meets both."""
-PROMPTS: Final = 3
+PROMPTS: Final = 2
 """Timed passes over the prompt of each model, after one that warms up."""
 REQUEST: Final = 0
 
@@ -47,6 +47,11 @@ class TimedModel:
     def step(self, index: int) -> int:
         """Compute the token at `index`, the first that the cache does not hold; ns."""
         return self._pass(index, index + 1)
+
+    def warm_up(self, index: int) -> None:
+        """Compute the token at `index`, and forget it again."""
+        self._pass(index, index + 1)
+        self._cache.truncate(REQUEST, index)
 
     def _pass(self, first: int, end: int) -> int:
         tokens = self._ids[first:end]
@@ -87,8 +92,7 @@ def timings(a: LoadedModel, b: LoadedModel, ids: list[int]) -> Iterator[list[Pre
         for side, model in sides:
             yield [row(side, "prompt", length, model.prompt(length))]
     for _, model in sides:
-        model.step(length)  # warms up; computed once more below
-        model.prompt(length)
+        model.warm_up(length)
         yield []
     for first in range(length, len(ids), IN_TURN):
         for side, model in sides:

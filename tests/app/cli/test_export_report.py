@@ -42,7 +42,7 @@ def test_a_report_holds_the_figures_and_a_picture_of_each_panel(
     html = out.read_text(encoding="utf-8")
     assert rate(summarise(synthetic_session(30, attention_rows=8)).tokens_per_s, "tokens/s") in html
     titles = re.findall(r"<h2>([^<]*)</h2>\s*<figure>", html)
-    others = ("kernels", "compare")  # imported traces, two sessions
+    others = ("kernels", "compare", "precision")  # imported traces, two sessions, comparisons of precisions
     assert titles == [one.english for one in PANELS if one.name not in others]
     assert html.count("data:image/png;base64,iVBOR") == len(titles)
     assert capsys.readouterr().out.strip() == str(out)

@@ -15,6 +15,7 @@ from app.panels.base import Panel, PanelContext
 from app.panels.before_after import BeforeAfterPanel
 from app.panels.compare import ComparePanel
 from app.panels.kernels import KernelsPanel
+from app.panels.precision import PrecisionPanel
 from app.panels.query import QueryPanel
 from app.panels.requests import RequestsPanel
 from app.panels.roofline import RooflinePanel
@@ -28,6 +29,7 @@ from tests.app.panels.test_before_after import MeasuringControl, measured
 from tests.app.pictures import check_panel
 from tests.engine.figures.test_comparison import taught
 from tests.engine.importing.made import serving_trace, session_of
+from tests.engine.lens import made
 from tests.engine.session.synthetic import synthetic_session
 
 
@@ -70,6 +72,12 @@ def compare(page: str) -> Panel:
     return panel
 
 
+def precision(page: str) -> Panel:
+    panel = shown(PrecisionPanel, made.compared(), 1000, 320)
+    panel.show_page(page)
+    return panel
+
+
 PANELS: dict[str, Callable[[], Panel]] = {
     "roofline": lambda: shown(RooflinePanel, synthetic_session(60), 1200, 560),
     "roofline-gpu": lambda: shown(RooflinePanel, on_a_gpu(), 800, 600),
@@ -77,6 +85,9 @@ PANELS: dict[str, Callable[[], Panel]] = {
     "before-after": before_after,
     "requests": lambda: shown(RequestsPanel, busy_run().session, 1300, 260),
     "kernels": lambda: shown(KernelsPanel, session_of(serving_trace(12, layers=3, prefill_every=5)), 900, 400),
+    "precision": lambda: shown(PrecisionPanel, made.compared(), 1000, 320),
+    "precision-tokens": lambda: precision("tokens"),
+    "precision-parting": lambda: precision("parting"),
     "query": query,
     "compare": lambda: compare("differences"),
     "compare-charts": lambda: compare("charts"),
