@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import UnavailableError
+from engine.gguf.mix import Target
 from engine.model.checkpoint import open_checkpoint
+from engine.model.quantise import quantise
 from engine.model.tokenizer import Tokenizer, load_tokenizer
 from tests.benchmarks.peer_options import PeerOptions
 from tests.benchmarks.real_model import real_model_folder
 from tests.benchmarks.runners.work import Work
 from tests.benchmarks.shapes import DEMO, qwen2_half_billion
+from tests.real_model import real_gguf
 
 PROMPT: Final = "The cat sits on the"
+QUANTISED: Final[tuple[Target, ...]] = ("q8_0", "q4_0", "q4_k")
 WORDS: Final = (" old", " man", " went", " to", " the", " house", " and", " saw", " a", " small", " dog", " in", " it")
 """Words of one token each, for prompts of any length, and different ones of one length."""
 PROMPT_TOKENS: Final = 512
@@ -27,7 +31,10 @@ TOP_P: Final = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A model on so many threads: the dtypes that DecodeScope runs it in, and what is asked of it, by name."""
+    """A model on so many threads: the dtypes that DecodeScope runs it in, and what is asked of it, by name.
+
+    `folder` may be a GGUF file, which llama.cpp then reads as it is, and transformers not at all.
+    """
 
     name: str
     title: str
@@ -52,6 +59,26 @@ def cases(options: PeerOptions, made: Path) -> Iterator[Case]:
     if options.takes(model="half-billion"):
         folder = qwen2_half_billion(made, "bfloat16")
         yield _case(options, "half-billion", "0.49 B shape", folder, 2, ("bfloat16",), tokens=32)
+    if options.takes(model="smollm2-q4_1"):
+        yield _case(
+            options, "smollm2-q4_1", "SmolLM2-135M-Instruct Q4_1", real_gguf(), 2, ("float32",), tokens=96, many=True
+        )
+    for kind in QUANTISED:
+        if options.takes(model=f"half-billion-{kind}"):
+            file = quantised(qwen2_half_billion(made, "bfloat16"), kind)
+            yield _case(
+                options, f"half-billion-{kind}", f"0.49 B shape {kind}", file, 2, ("float32",), tokens=32, many=True
+            )
+
+
+def quantised(folder: Path, kind: Target) -> Path:
+    """A checkpoint as the command `quantise` writes it."""
+    file = folder.with_name(f"{folder.name}-{kind}.gguf")
+    if not file.exists():
+        partial = file.with_suffix(".partial")
+        quantise(str(folder), kind, partial, lambda done, weights: None)
+        partial.rename(file)
+    return file
 
 
 def check_real_model(options: PeerOptions) -> None:
@@ -61,6 +88,8 @@ def check_real_model(options: PeerOptions) -> None:
         raise UnavailableError(
             f"There is no model in {folder}: run `make real-model`, or choose others with --only demo,half-billion."
         )
+    if options.takes(model="smollm2-q4_1") and not real_gguf().is_file():
+        raise UnavailableError(f"There is no file {real_gguf()}: run `make real-model`.")
 
 
 def _word(threads: int) -> str:

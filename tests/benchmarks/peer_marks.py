@@ -26,8 +26,11 @@ AGAINST_LLAMA_CPP: Final = {
     ("half-billion", "greedy"): Mark(1.3),
     ("smollm2", "prompt"): Mark(1.3),
     ("smollm2", "batch"): Mark(1.0),
-}
-"""By model and work; the 0.49 B shape and SmolLM2 store bfloat16."""
+    **{(model, work): Mark(1.0) for model in (
+        "smollm2-q4_1", "half-billion-q8_0", "half-billion-q4_0", "half-billion-q4_k",
+    ) for work in ("greedy", "prompt")},
+}  # fmt: skip
+"""By model and work; the 0.49 B shape and SmolLM2 store bfloat16 where no kind is named."""
 AGAINST_GENERATE: Final = Mark(2.0)
 """Decoding in bfloat16 against transformers in bfloat16."""
 SAMPLING: Final = {"smollm2": Mark(0.05, least=False), "half-billion": Mark(0.03, least=False)}

@@ -12,7 +12,15 @@ from typing import Any, Final
 from app.cli.parser import switch_change
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
-    "model": ("demo", "smollm2", "half-billion"),
+    "model": (
+        "demo",
+        "smollm2",
+        "half-billion",
+        "smollm2-q4_1",
+        "half-billion-q8_0",
+        "half-billion-q4_0",
+        "half-billion-q4_k",
+    ),
     "threads": ("1-thread", "2-threads"),
     "dtype": ("float32", "bfloat16"),
     "work": ("greedy", "sampled", "prompt", "batch"),

@@ -111,7 +111,7 @@ class Measuring:
                 yield Asked("llama.cpp", "", work)
             for dtype in self.case.dtypes:
                 yield Asked("ours", dtype, work)
-                if takes(part="quiet", peer="transformers"):
+                if takes(part="quiet", peer="transformers") and self.case.folder.is_dir():
                     yield Asked("transformers", dtype, work)
                 yield from self._window_turns(dtype, work)
             if takes(part="busy"):
@@ -157,7 +157,8 @@ class Measuring:
         folder, threads = str(self.case.folder), str(self.case.threads)
         module = "tests.benchmarks.runners."
         if who.who == "llama.cpp":
-            gguf = self.made / f"{self.case.name}.gguf"
+            made = self.made / f"{self.case.name}.gguf"
+            gguf = made if self.case.folder.is_dir() else self.case.folder
             command = [self.options.llama_python, "-m", f"{module}llama_cpp", folder, threads, str(gguf)]
             return Runner(command, plain_environment())
         name = "transformers_generate" if who.who == "transformers" else who.who

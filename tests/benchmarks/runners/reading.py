@@ -1,4 +1,4 @@
-"""Reads as many bytes a token as the weights have, and computes nothing else: `python -m ... FOLDER THREADS`.
+"""Reads as many bytes a token as the weights have, and computes nothing else: `python -m ... MODEL THREADS`.
 
 It is the fastest that a step can be while it reads all weights from memory. A small model's fit into the caches.
 """
@@ -20,7 +20,8 @@ def main() -> None:
     folder, threads = Path(sys.argv[1]), int(sys.argv[2])
     wire = Wire()
     torch.set_num_threads(threads)
-    size = (folder / "model.safetensors").stat().st_size // 4 // WIDTH * WIDTH
+    file = folder / "model.safetensors" if folder.is_dir() else folder
+    size = file.stat().st_size // 4 // WIDTH * WIDTH
     array = torch.ones(size)
     reads = {name: reader(array, 1) for name, reader in readers(torch.device("cpu"), torch.float32).items()}
     name = min(reads, key=lambda name: min(_seconds(reads[name]) for _ in range(5)))
