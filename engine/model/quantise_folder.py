@@ -14,10 +14,17 @@ from torch import Tensor
 
 from engine.errors import CheckpointError
 from engine.gguf.names import LAYER_PARTS, gguf_name
-from engine.gguf.of_config import architecture_of, config_metadata, head_dim_of, query_factor, rope_factors
+from engine.gguf.of_config import (
+    architecture_of,
+    config_metadata,
+    head_dim_of,
+    lost_settings,
+    query_factor,
+    rope_factors,
+)
 from engine.gguf.of_tokenizer import special_metadata, tokenizer_metadata
 from engine.gguf.write import Value, encoded
-from engine.model.checkpoint import Checkpoint, open_checkpoint
+from engine.model.checkpoint import Checkpoint, open_folder
 from engine.model.config_values import integer
 from engine.model.families import FAMILIES
 from engine.model.fast_tokenizer import TOKENIZER_BYTES, TOKENIZER_VALUES
@@ -45,6 +52,7 @@ class FolderSource:
     metadata: dict[str, bytes]
     names: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
+    notes: tuple[str, ...]
 
     @property
     def bytes(self) -> int:
@@ -84,9 +92,11 @@ class FolderSource:
         return tensor
 
 
-def open_folder(path: Path) -> FolderSource:
+def folder_source(path: Path) -> FolderSource:
     """Open a checkpoint folder; raises CheckpointError where anything is missing, and for what GGUF does not have."""
-    checkpoint = open_checkpoint(path)
+    if not is_there(path):
+        raise CheckpointError(f"There is no folder or file {path_text(path)}.")
+    checkpoint = open_folder(path)
     architecture = architecture_of(checkpoint.config)
     if checkpoint.config.get("quantization_config") is not None:
         raise CheckpointError(f"The weights in {path_text(path)} are quantised already.")
@@ -104,7 +114,12 @@ def open_folder(path: Path) -> FolderSource:
         **vocabulary(checkpoint, shapes["token_embd.weight"][0]),
     }
     return FolderSource(
-        checkpoint, architecture, {key: encoded(value) for key, value in metadata.items()}, names, shapes
+        checkpoint,
+        architecture,
+        {key: encoded(value) for key, value in metadata.items()},
+        names,
+        shapes,
+        lost_settings(checkpoint.config),
     )
 
 
