@@ -12,7 +12,7 @@ from engine.errors import CheckpointError
 from engine.gguf.mix import FILE_TYPES, Target, planned
 from engine.gguf.quantise_protocol import Finished, Kept
 from engine.gguf.quantising import quantised
-from engine.gguf.write import QUANTISATION_VERSION, Planned, encoded, header, write_tensor
+from engine.gguf.write import QUANTISATION_VERSION, Planned, Value, encoded, header, write_tensor
 from engine.model.files import is_there
 from engine.model.loader import model_path, understood
 from engine.model.processors import usable_cores
@@ -36,11 +36,17 @@ def quantise(model: str, to: Target, path: Path, told: Told) -> Finished:
     told(0, 0)
     source = open_source(model)
     tensors = planned(source.shapes, to)
-    metadata = {
-        **source.metadata,
-        "general.quantization_version": encoded(QUANTISATION_VERSION),
-        "general.file_type": encoded(FILE_TYPES[to]),
-    }
+    own: dict[str, Value] = {
+        "general.quantization_version": QUANTISATION_VERSION, "general.file_type": FILE_TYPES[to],
+    }  # fmt: skip
+    write_model(source, tensors, own, path, told)
+    weights = sum(one.weights for one in tensors)
+    size = path.stat().st_size
+    return Finished(totals(tensors), weights, size, source.bytes, time.monotonic() - begun, list(source.notes))
+
+
+def write_model(source: Source, tensors: list[Planned], own: dict[str, Value], path: Path, told: Told) -> None:
+    """Write the new file `path`: the source's metadata with some of its `own`, and these tensors in their kinds."""
     weights = sum(one.weights for one in tensors)
     done = 0
 
@@ -49,12 +55,11 @@ def quantise(model: str, to: Target, path: Path, told: Told) -> Finished:
         done += more
         told(done, weights)
 
+    metadata = source.metadata | {key: encoded(value) for key, value in own.items()}
     with path.open("xb") as stream, ThreadPoolExecutor(usable_cores()) as workers:
         stream.write(header(metadata, tensors))
         for one in tensors:
             write_tensor(stream, one, pieces(source, one, workers, count))
-        size = stream.tell()
-    return Finished(totals(tensors), weights, size, source.bytes, time.monotonic() - begun, list(source.notes))
 
 
 def open_source(model: str) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -96,10 +97,17 @@ def folder_source(path: Path) -> FolderSource:
     """Open a checkpoint folder; raises CheckpointError where anything is missing, and for what GGUF does not have."""
     if not is_there(path):
         raise CheckpointError(f"There is no folder or file {path_text(path)}.")
-    checkpoint = open_folder(path)
+    return source_of(open_folder(path), vocabulary)
+
+
+def source_of(checkpoint: Checkpoint, vocabulary_of: Callable[[Checkpoint, int], dict[str, Value]]) -> FolderSource:
+    """A checkpoint as a source; `vocabulary_of` gives the metadata of its tokenizer for an embedding of so many rows.
+
+    Raises CheckpointError where anything is missing, and for what GGUF does not have.
+    """
     architecture = architecture_of(checkpoint.config)
     if checkpoint.config.get("quantization_config") is not None:
-        raise CheckpointError(f"The weights in {path_text(path)} are quantised already.")
+        raise CheckpointError(f"The weights in {path_text(checkpoint.path)} are quantised already.")
     check(checkpoint)
     names = gguf_names(architecture, checkpoint)
     shapes = {name: shape_of(architecture, name, checkpoint.entries[own].shape) for name, own in names.items()}
@@ -109,9 +117,9 @@ def folder_source(path: Path) -> FolderSource:
     metadata: dict[str, Value] = {
         "general.architecture": architecture,
         "general.type": "model",
-        "general.name": model_name(path),
+        "general.name": model_name(checkpoint.path),
         **config_metadata(checkpoint.config),
-        **vocabulary(checkpoint, shapes["token_embd.weight"][0]),
+        **vocabulary_of(checkpoint, shapes["token_embd.weight"][0]),
     }
     return FolderSource(
         checkpoint,

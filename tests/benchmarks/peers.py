@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import UnavailableError
+from tests.benchmarks.gguf_file import write_gguf
 from tests.benchmarks.peer_cases import Case, cases, check_real_model
 from tests.benchmarks.peer_options import PeerOptions
 from tests.benchmarks.peer_rows import Asked, Measured, rows_of
@@ -158,7 +159,11 @@ class Measuring:
         module = "tests.benchmarks.runners."
         if who.who == "llama.cpp":
             gguf = self.made / f"{self.case.name}.gguf"
-            command = [self.options.llama_python, "-m", f"{module}llama_cpp", folder, threads, str(gguf)]
+            if not gguf.exists():
+                partial = gguf.with_suffix(f".{os.getpid()}")
+                write_gguf(self.case.folder, partial)
+                partial.rename(gguf)
+            command = [self.options.llama_python, "-m", f"{module}llama_cpp", threads, str(gguf)]
             return Runner(command, plain_environment())
         name = "transformers_generate" if who.who == "transformers" else who.who
         environment = plain_environment()

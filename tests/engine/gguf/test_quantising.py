@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from engine.gguf.quantising import KINDS, PIECE, quantised
 from tests.engine.gguf.plain_kinds import q4_k, q6_k
 
-SIMPLE = ["F32", "F16", "Q8_0", "Q4_0", "Q5_0"]
+SIMPLE = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q5_0"]
 ODD = {
     "zeros": lambda draw: np.zeros((3, 256), np.float32),
     "normal": lambda draw: draw.standard_normal((5, 256), np.float32),
@@ -89,7 +89,7 @@ def test_weights_that_are_not_finite_are_refused(kind: str, wrong: float) -> Non
         quantised(rows, kind)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "F32"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("F32", "BF16")])
 def test_weights_beyond_half_precision_are_refused(kind: str) -> None:
     with pytest.raises(ValueError, match="beyond 65504"):
         quantised(np.full((1, 256), 1e5, np.float32), kind)
