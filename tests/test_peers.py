@@ -7,10 +7,10 @@ import json
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
 import psutil
 import pytest
@@ -23,10 +23,9 @@ from engine.model.checkpoint import open_checkpoint
 from engine.model.loader import load_model
 from engine.model.tokenizer import load_tokenizer
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import peer_figures, peer_options, real_model
+from tests.benchmarks import gguf_file, peer_figures, peer_options, real_model
 from tests.benchmarks.peer_cases import Case, works
 from tests.benchmarks.peer_rows import Asked, Measured, rows_of
-from tests.benchmarks.runners import gguf_file
 from tests.benchmarks.runners.process import ROOT, Runner, busy_process
 from tests.benchmarks.runners.reading import read
 from tests.benchmarks.runners.recorded import Limit, outcome_of, run_of
@@ -231,53 +230,30 @@ def test_a_run_is_ended_once_after_its_time_and_two_tokens_each() -> None:
 # --- the GGUF file ----------------------------------------------------------------------------------------------------
 
 
-class WrittenGguf:
-    """Stands in for `gguf`, which is not installed: keeps what the writer is given."""
-
-    def __init__(self, path: Path, architecture: str) -> None:
-        self.facts: dict[str, object] = {"path": path, "architecture": architecture}
-        self.tensors: dict[str, tuple[np.ndarray[Any, Any], str]] = {}
-        WRITTEN.append(self)
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *values: self.facts.update({name: values[0] if values else None})
-
-    def add_tensor(self, name: str, values: np.ndarray[Any, Any], raw_dtype: str = "") -> None:
-        self.tensors[name] = (values, raw_dtype)
+def written(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The metadata and the tensors of a GGUF file, as the format's own package reads them."""
+    reader = gguf.GGUFReader(path)
+    return {key: field.contents() for key, field in reader.fields.items()}, {one.name: one for one in reader.tensors}
 
 
-WRITTEN: list[WrittenGguf] = []
-
-
-@pytest.fixture
-def gguf(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("gguf")
-    module.GGUFWriter = WrittenGguf  # type: ignore[attr-defined]
-    module.GGMLQuantizationType = types.SimpleNamespace(BF16="BF16")  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "gguf", module)
-    WRITTEN.clear()
-
-
-@pytest.mark.usefixtures("gguf")
 def test_every_weight_of_a_llama_is_written_as_it_is_stored(tmp_path: Path) -> None:
     gguf_file.write_gguf(DEMO, tmp_path / "demo.gguf")
-    [written] = WRITTEN
+    facts, tensors = written(tmp_path / "demo.gguf")
     weights = load_file(DEMO / "model.safetensors")
-    assert len(written.tensors) == len(weights)
-    assert written.facts["architecture"] == "llama"
-    assert (written.facts["add_key_length"], written.facts["add_head_count_kv"]) == (32, 4)
-    raw, dtype = written.tensors["blk.3.ffn_down.weight"]
+    assert len(tensors) == len(weights)
+    assert facts["general.architecture"] == "llama"
+    assert (facts["llama.attention.key_length"], facts["llama.attention.head_count_kv"]) == (32, 4)
+    assert (facts["tokenizer.ggml.model"], facts["llama.vocab_size"]) == ("none", 4096)
     stored = weights["model.layers.3.mlp.down_proj.weight"]
-    assert dtype == "BF16"
-    assert raw.shape == (stored.shape[0], 2 * stored.shape[1])
-    assert raw.tobytes() == stored.view(torch.uint8).numpy().tobytes()
-    norm, _ = written.tensors["output_norm.weight"]
-    assert norm.dtype == np.float32
-    assert np.array_equal(norm, weights["model.norm.weight"].float().numpy())
-    assert "token_embd.weight" in written.tensors
+    assert tensors["blk.3.ffn_down.weight"].tensor_type.name == "BF16"
+    assert tensors["blk.3.ffn_down.weight"].shape.tolist() == list(stored.shape[::-1])
+    assert tensors["blk.3.ffn_down.weight"].data.tobytes() == stored.view(torch.uint8).numpy().tobytes()
+    norm = tensors["output_norm.weight"]
+    assert norm.tensor_type.name == "F32"
+    assert np.array_equal(norm.data, weights["model.norm.weight"].float().numpy())
+    assert "token_embd.weight" in tensors
 
 
-@pytest.mark.usefixtures("gguf")
 def test_a_qwen2_keeps_its_order_and_its_biases(tmp_path: Path) -> None:
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -290,31 +266,20 @@ def test_a_qwen2_keeps_its_order_and_its_biases(tmp_path: Path) -> None:
     torch.nn.init.normal_(model.model.layers[0].self_attn.q_proj.bias)
     model.save_pretrained(tmp_path)
     gguf_file.write_gguf(tmp_path, tmp_path / "tiny.gguf")
-    [written] = WRITTEN
-    assert written.facts["architecture"] == "qwen2"
-    assert (written.facts["add_key_length"], written.facts["add_rope_dimension_count"]) == (8, 8)
+    facts, tensors = written(tmp_path / "tiny.gguf")
+    assert facts["general.architecture"] == "qwen2"
+    assert (facts["qwen2.attention.key_length"], facts["qwen2.vocab_size"]) == (8, 40)
     state = model.state_dict()
     for name, own in (
         ("blk.0.attn_q.bias", "self_attn.q_proj.bias"),
         ("blk.0.attn_k.weight", "self_attn.k_proj.weight"),
     ):
-        assert np.array_equal(written.tensors[name][0], state[f"model.layers.0.{own}"].numpy())
-    assert {"output.weight", "blk.0.attn_v.bias"} <= written.tensors.keys()
-
-
-def test_interleaved_rows_rotate_as_halves_did() -> None:
-    heads, head_dim, columns = 3, 8, 5
-    generator = np.random.default_rng(0)
-    weight, x = generator.normal(size=(heads * head_dim, columns)), generator.normal(size=columns)
-    angles = generator.normal(size=head_dim // 2)
-    halves = (weight @ x).reshape(heads, 2, head_dim // 2)
-    pairs = (gguf_file.pairs_beside(weight, heads) @ x).reshape(heads, head_dim // 2, 2)
-    turned = [halves[:, 0] * np.cos(angles) - halves[:, 1] * np.sin(angles)]
-    assert np.allclose(turned[0], pairs[..., 0] * np.cos(angles) - pairs[..., 1] * np.sin(angles))
+        assert np.array_equal(tensors[name].data, state[f"model.layers.0.{own}"].numpy())
+    assert {"output.weight", "blk.0.attn_v.bias"} <= tensors.keys()
 
 
 def test_the_runner_of_llama_cpp_needs_nothing_of_this_project() -> None:
-    """Its Python has llama_cpp, gguf and numpy, not msgspec or torch."""
+    """Its Python has llama_cpp and numpy, not msgspec or torch."""
     code = "import json, sys, tests.benchmarks.runners.llama_cpp; print(json.dumps(list(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert not {"torch", "msgspec", "engine", "psutil", "app"} & set(json.loads(done.stdout))

@@ -55,8 +55,8 @@ app.panels: engine engine.session engine.core engine.figures engine.client app.l
 app.window: engine engine.session engine.core engine.figures engine.export engine.importing engine.host
     engine.client engine.serving
     app.look app.core app.start app.models app.widgets app.dialogs app.panels
-app.cli: engine engine.session engine.core engine.gguf engine.figures engine.export engine.importing engine.host engine.client
-    engine.serving
+app.cli: engine engine.session engine.core engine.gguf engine.figures engine.export engine.importing engine.host
+    engine.client engine.serving
     app.look app.start app.models app.panels app.window
 app: engine app.start app.window app.cli
 """

@@ -20,7 +20,7 @@ LOG_EVERY_S: Final = 5.0
 class ProgressLine:
     """What is told now and then of something that takes long."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._terminal = stream.isatty()
         self._every_s = TERMINAL_EVERY_S if self._terminal else LOG_EVERY_S

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from app.cli.output import print_json
+from app.cli.output import print_json, say
 from app.cli.progress import ProgressLine
 from app.cli.table import columns
 from app.look.units import count, memory, percent, rate, seconds
@@ -18,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     """Quantise the model, tell how far it is, and print what became of its tensors."""
     for what, path in (("model's path", options.model), ("path", options.output)):
         check_text(f"The {what} {path!r}", path)
-    line = ProgressLine()
+    line = ProgressLine(sys.stderr)
 
     def told(progress: Progress) -> None:
         if line.due:
@@ -28,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
         finished = quantise(options.model, options.to, Path(options.output), told)
     finally:
         line.done()
+    for note in finished.notes:
+        say(note)
     if options.json:
         print_json(as_json(finished, options.output))
     else:
@@ -65,5 +68,6 @@ def as_json(finished: Finished, output: str) -> dict[str, object]:
         "weights": finished.weights,
         "seconds": finished.seconds,
         "weights_per_s": finished.weights / finished.seconds if finished.seconds else None,
+        "notes": finished.notes,
         "kinds": [{"kind": one.kind, "tensors": one.tensors, "bytes": one.bytes} for one in finished.kinds],
     }

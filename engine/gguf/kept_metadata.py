@@ -9,6 +9,7 @@ from typing import IO, Final
 from gguf.constants import GGUFValueType
 
 from engine.errors import CheckpointError
+from engine.gguf.cursor import HEADER_LIMIT
 from engine.gguf.header import NUMBERS, Header
 from engine.plain_text import path_text
 
@@ -19,7 +20,7 @@ OWN: Final = ("general.alignment", "general.file_type", "general.quantization_ve
 def kept_metadata(stream: IO[bytes], path: Path, header: Header) -> dict[str, bytes]:
     """Each value with its type before it, as `write.encoded` gives it, of a file whose header has been read already."""
     stream.seek(0)
-    raw = stream.read(min((one.start for one in header.tensors.values()), default=-1))
+    raw = stream.read(min((one.start for one in header.tensors.values() if one.file == path), default=HEADER_LIMIT))
     position = 24  # magic, version and two counts
     found: dict[str, bytes] = {}
     try:
@@ -29,7 +30,7 @@ def kept_metadata(stream: IO[bytes], path: Path, header: Header) -> dict[str, by
             position = _end(raw, begin)
             if not key.startswith(OWN):
                 found[key] = raw[begin:position]
-    except (struct.error, KeyError) as error:
+    except (struct.error, ValueError) as error:
         raise CheckpointError(f"{path_text(path)} changed while it was read.") from error
     return found
 
@@ -42,14 +43,16 @@ def _end(raw: bytes, begin: int) -> int:
     (kind,) = struct.unpack_from("<I", raw, begin + 4)
     count, position = _number(raw, begin + 8), begin + 16
     if kind != GGUFValueType.STRING:
-        return position + count * NUMBERS[kind].itemsize
+        return position + count * int(NUMBERS[GGUFValueType(kind)].itemsize)
     for _ in range(count):
         position += 8 + _number(raw, position)
     return position
 
 
 def _value_end(raw: bytes, begin: int, kind: int) -> int:
-    return begin + 8 + _number(raw, begin) if kind == GGUFValueType.STRING else begin + NUMBERS[kind].itemsize
+    if kind == GGUFValueType.STRING:
+        return begin + 8 + _number(raw, begin)
+    return begin + int(NUMBERS[GGUFValueType(kind)].itemsize)
 
 
 def _number(raw: bytes, position: int) -> int:

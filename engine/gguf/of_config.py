@@ -55,6 +55,17 @@ def config_metadata(config: Raw) -> dict[str, Value]:
     return {f"{architecture}.{key}": value for key, value in values.items()}
 
 
+def lost_settings(config: Raw) -> tuple[str, ...]:
+    """What of the config GGUF cannot say, a sentence each."""
+    window = config.get("sliding_window")
+    slides = architecture_of(config) == "llama" or config.get("use_sliding_window")
+    if not window or not slides or architecture_of(config) not in ("llama", "qwen2", "qwen3"):
+        return ()
+    return (
+        f"GGUF has no sliding window for this architecture: a token sees all before it, not only the last {window}.",
+    )
+
+
 def query_factor(architecture: str, config: Raw) -> float:
     """What q must be multiplied by, as llama.cpp scales q·k by the size of a head and Gemma's config by its own."""
     scalar = config.get("query_pre_attn_scalar")
@@ -130,14 +141,14 @@ def _gemma(architecture: str, config: Raw) -> dict[str, Value]:
 
 def _rope(architecture: str, config: Raw) -> dict[str, Value]:
     """The base and the scaling of rotary frequencies, of Gemma 3 also the base in layers with a sliding window."""
-    given = config.get("rope_parameters") or {}
-    full = given.get("full_attention") or given
-    scaling = full or config.get("rope_scaling") or {}
+    given: Raw = config.get("rope_parameters") or {}
+    full: Raw = given.get("full_attention") or given
+    scaling: Raw = full or config.get("rope_scaling") or {}
     default = 1e6 if architecture == "gemma3" else 1e4
-    values: dict[str, Value] = {"rope.freq_base": float(full.get("rope_theta", config.get("rope_theta", default)))}
+    values: dict[str, Value] = {"rope.freq_base": float(full.get("rope_theta") or config.get("rope_theta") or default)}
     if architecture == "gemma3":
-        window = (given.get("sliding_attention") or {}).get("rope_theta", config.get("rope_local_base_freq", 1e4))
-        values["rope.freq_base_swa"] = float(window)
+        window = given.get("sliding_attention") or {}
+        values["rope.freq_base_swa"] = float(window.get("rope_theta") or config.get("rope_local_base_freq") or 1e4)
     kind = scaling.get("rope_type") or scaling.get("type") or "default"
     if kind == "linear":
         values |= {"rope.scaling.type": "linear", "rope.scaling.factor": float(scaling["factor"])}
@@ -151,7 +162,7 @@ def rope_factors(config: Raw) -> list[float] | None:
 
     Long wavelengths are stretched by the whole factor, short ones not at all, and those between by a blend.
     """
-    scaling = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    scaling: Raw = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if (scaling.get("rope_type") or scaling.get("type")) != "llama3":
         return None
     base = float(scaling.get("rope_theta") or config.get("rope_theta") or 1e4)

@@ -38,6 +38,8 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     bytes: int
     source_bytes: int
     seconds: float
+    notes: list[str] = []
+    """What of the model the file cannot say, a sentence each."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

@@ -43,9 +43,16 @@ def _f16(blocks: Floats) -> Bytes:
     return blocks.astype("<f2").view(np.uint8)
 
 
+def _bf16(blocks: Floats) -> Bytes:
+    """The upper halves, rounded to even."""
+    bits = np.ascontiguousarray(blocks, "<f4").view("<u4")
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype("<u2").view(np.uint8)
+
+
 KINDS: Final = {
-    "F32": Kind(1, 4, _f32), "F16": Kind(1, 2, _f16), "Q8_0": Kind(32, 34, q8_0), "Q4_0": Kind(32, 18, q4_0),
-    "Q5_0": Kind(32, 22, q5_0), "Q4_K": Kind(SUPERBLOCK, 144, q4_k), "Q6_K": Kind(SUPERBLOCK, 210, q6_k),
+    "F32": Kind(1, 4, _f32), "F16": Kind(1, 2, _f16), "BF16": Kind(1, 2, _bf16), "Q8_0": Kind(32, 34, q8_0),
+    "Q4_0": Kind(32, 18, q4_0), "Q5_0": Kind(32, 22, q5_0), "Q4_K": Kind(SUPERBLOCK, 144, q4_k),
+    "Q6_K": Kind(SUPERBLOCK, 210, q6_k),
 }  # fmt: skip
 """The kinds that can be written, by ggml's name."""
 
@@ -61,7 +68,7 @@ def quantised(rows: Floats, kind: str, workers: Executor | None = None) -> Bytes
     greatest = float(np.abs(rows).max())  # NaN where one weight is
     if not greatest <= np.finfo(np.float32).max:
         raise ValueError("it holds weights that are not finite")
-    if kind != "F32" and greatest > GREATEST:
+    if kind not in ("F32", "BF16") and greatest > GREATEST:
         raise ValueError(f"it holds weights beyond {GREATEST:g}, which half precision does not reach")
     blocks = rows.reshape(-1, own.block)
     step = max(1, PIECE // own.block)

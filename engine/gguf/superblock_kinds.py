@@ -31,8 +31,8 @@ def q4_k(superblocks: Floats) -> Bytes:
     scale_steps, minimum_steps = _sixty_thirds(scales, most), _sixty_thirds(minima, deepest)
     stored = (scale_of * scale_steps).reshape(1, -1)
     lowest = (minimum_of * minimum_steps).reshape(1, -1)
-    steps = _divided(columns + lowest, stored)
-    steps = np.clip(np.rint(steps), 0, 15).astype(np.uint8).T.reshape(count, 4, 2, 32)
+    whole = np.clip(np.rint(_divided(columns + lowest, stored)), 0, 15)
+    steps = whole.astype(np.uint8).T.reshape(count, 4, 2, 32)
     return np.concatenate(
         [
             _half_bytes(scale_of), _half_bytes(minimum_of), _six_bit_pairs(scale_steps, minimum_steps),
@@ -52,8 +52,8 @@ def q6_k(superblocks: Floats) -> Bytes:
     inverse = _divided(np.float32(-128), largest)
     scale_of = _half(_divided(np.float32(1), inverse))
     scale_steps = np.minimum(np.rint(inverse * scales), 127).astype(np.int8)
-    steps = np.rint(_divided(columns, (scale_of * scale_steps).reshape(1, -1)))
-    steps = (np.clip(steps, -32, 31) + 32).astype(np.uint8).T.reshape(count, 2, 4, 32)
+    whole = np.rint(_divided(columns, (scale_of * scale_steps).reshape(1, -1)))
+    steps = (np.clip(whole, -32, 31) + 32).astype(np.uint8).T.reshape(count, 2, 4, 32)
     steps[largest[:, 0] == 0] = 0
     low = steps[:, :, :2] & 15 | steps[:, :, 2:] << 4
     high = steps[:, :, 0] >> 4 | steps[:, :, 1] >> 4 << 2 | steps[:, :, 2] >> 4 << 4 | steps[:, :, 3] >> 4 << 6
@@ -173,7 +173,8 @@ def _steps(above: Floats, inverse: Floats, most: int) -> Floats:
 
 def _sixty_thirds(values: Floats, most: Floats) -> Bytes:
     """Each value in 63rds of the superblock's greatest."""
-    return np.minimum(np.rint(_divided(np.float32(63), most) * values), 63).astype(np.uint8)
+    steps: Bytes = np.minimum(np.rint(_divided(np.float32(63), most) * values), 63).astype(np.uint8)
+    return steps
 
 
 def _half(scale: Floats) -> Floats:

@@ -71,13 +71,12 @@ def header(metadata: Mapping[str, bytes], tensors: Sequence[Planned]) -> bytes:
     return whole + filling(len(whole))
 
 
-def write_tensor(stream: IO[bytes], planned: Planned, pieces: Iterable[NDArray[np.uint8] | bytes]) -> None:
-    """Write a tensor's bytes, in pieces of any size, and fill up to where the next one begins."""
+def write_tensor(stream: IO[bytes], planned: Planned, pieces: Iterable[memoryview]) -> None:
+    """Write a tensor's bytes, in pieces of any number of them, and fill up to where the next one begins."""
     written = 0
     for piece in pieces:
-        view = memoryview(piece).cast("B")
-        stream.write(view)
-        written += len(view)
+        stream.write(piece)
+        written += piece.nbytes
     assert written == planned.bytes, f"{planned.name} has {written} bytes instead of {planned.bytes}"
     stream.write(filling(written))
 

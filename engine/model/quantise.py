@@ -8,19 +8,16 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine.errors import CheckpointError
 from engine.gguf.mix import FILE_TYPES, Target, planned
 from engine.gguf.quantise_protocol import Finished, Kept
 from engine.gguf.quantising import quantised
-from engine.gguf.write import QUANTISATION_VERSION, Planned, encoded, header, write_tensor
+from engine.gguf.write import QUANTISATION_VERSION, Planned, Value, encoded, header, write_tensor
 from engine.model.files import is_there
 from engine.model.loader import model_path, understood
 from engine.model.processors import usable_cores
-from engine.model.quantise_folder import open_folder
-from engine.model.quantise_source import Source, open_gguf
+from engine.model.quantise_folder import folder_source
+from engine.model.quantise_source import Source, gguf_source
 from engine.plain_text import quoted
 
 ROWS_OF: Final = 2**22
@@ -39,11 +36,17 @@ def quantise(model: str, to: Target, path: Path, told: Told) -> Finished:
     told(0, 0)
     source = open_source(model)
     tensors = planned(source.shapes, to)
-    metadata = {
-        **source.metadata,
-        "general.quantization_version": encoded(QUANTISATION_VERSION),
-        "general.file_type": encoded(FILE_TYPES[to]),
-    }
+    own: dict[str, Value] = {
+        "general.quantization_version": QUANTISATION_VERSION, "general.file_type": FILE_TYPES[to],
+    }  # fmt: skip
+    write_model(source, tensors, own, path, told)
+    weights = sum(one.weights for one in tensors)
+    size = path.stat().st_size
+    return Finished(totals(tensors), weights, size, source.bytes, time.monotonic() - begun, list(source.notes))
+
+
+def write_model(source: Source, tensors: list[Planned], own: dict[str, Value], path: Path, told: Told) -> None:
+    """Write the new file `path`: the source's metadata with some of its `own`, and these tensors in their kinds."""
     weights = sum(one.weights for one in tensors)
     done = 0
 
@@ -52,24 +55,21 @@ def quantise(model: str, to: Target, path: Path, told: Told) -> Finished:
         done += more
         told(done, weights)
 
+    metadata = source.metadata | {key: encoded(value) for key, value in own.items()}
     with path.open("xb") as stream, ThreadPoolExecutor(usable_cores()) as workers:
         stream.write(header(metadata, tensors))
         for one in tensors:
             write_tensor(stream, one, pieces(source, one, workers, count))
-        size = stream.tell()
-    return Finished(totals(tensors), weights, size, source.bytes, time.monotonic() - begun)
 
 
 def open_source(model: str) -> Source:
     """The model that a path or a name means: a GGUF file or a checkpoint folder."""
     path = model_path(model)
     with understood(path):
-        return open_gguf(path) if is_there(path) and not path.is_dir() else open_folder(path)
+        return gguf_source(path) if is_there(path) and not path.is_dir() else folder_source(path)
 
 
-def pieces(
-    source: Source, one: Planned, workers: Executor, count: Callable[[int], None]
-) -> Iterator[NDArray[np.uint8] | memoryview]:
+def pieces(source: Source, one: Planned, workers: Executor, count: Callable[[int], None]) -> Iterator[memoryview]:
     """The bytes of a tensor in the kind it gets, piece by piece; raises CheckpointError where a weight has none."""
     kept = source.packed(one.name, one.kind)
     if kept is not None:
@@ -83,7 +83,7 @@ def pieces(
     for first in range(0, height, step):
         end = min(height, first + step)
         try:
-            yield quantised(rows(first, end), one.kind, workers)
+            yield quantised(rows(first, end), one.kind, workers).data
         except ValueError as error:
             raise CheckpointError(f"The tensor {quoted(one.name)} cannot be written as {one.kind}: {error}.") from error
         count((end - first) * width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +15,17 @@ from torch import Tensor
 
 from engine.errors import CheckpointError
 from engine.gguf.names import LAYER_PARTS, gguf_name
-from engine.gguf.of_config import architecture_of, config_metadata, head_dim_of, query_factor, rope_factors
+from engine.gguf.of_config import (
+    architecture_of,
+    config_metadata,
+    head_dim_of,
+    lost_settings,
+    query_factor,
+    rope_factors,
+)
 from engine.gguf.of_tokenizer import special_metadata, tokenizer_metadata
 from engine.gguf.write import Value, encoded
-from engine.model.checkpoint import Checkpoint, open_checkpoint
+from engine.model.checkpoint import Checkpoint, open_folder
 from engine.model.config_values import integer
 from engine.model.families import FAMILIES
 from engine.model.fast_tokenizer import TOKENIZER_BYTES, TOKENIZER_VALUES
@@ -45,6 +53,7 @@ class FolderSource:
     metadata: dict[str, bytes]
     names: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
+    notes: tuple[str, ...]
 
     @property
     def bytes(self) -> int:
@@ -84,12 +93,21 @@ class FolderSource:
         return tensor
 
 
-def open_folder(path: Path) -> FolderSource:
+def folder_source(path: Path) -> FolderSource:
     """Open a checkpoint folder; raises CheckpointError where anything is missing, and for what GGUF does not have."""
-    checkpoint = open_checkpoint(path)
+    if not is_there(path):
+        raise CheckpointError(f"There is no folder or file {path_text(path)}.")
+    return source_of(open_folder(path), vocabulary)
+
+
+def source_of(checkpoint: Checkpoint, vocabulary_of: Callable[[Checkpoint, int], dict[str, Value]]) -> FolderSource:
+    """A checkpoint as a source; `vocabulary_of` gives the metadata of its tokenizer for an embedding of so many rows.
+
+    Raises CheckpointError where anything is missing, and for what GGUF does not have.
+    """
     architecture = architecture_of(checkpoint.config)
     if checkpoint.config.get("quantization_config") is not None:
-        raise CheckpointError(f"The weights in {path_text(path)} are quantised already.")
+        raise CheckpointError(f"The weights in {path_text(checkpoint.path)} are quantised already.")
     check(checkpoint)
     names = gguf_names(architecture, checkpoint)
     shapes = {name: shape_of(architecture, name, checkpoint.entries[own].shape) for name, own in names.items()}
@@ -99,12 +117,17 @@ def open_folder(path: Path) -> FolderSource:
     metadata: dict[str, Value] = {
         "general.architecture": architecture,
         "general.type": "model",
-        "general.name": model_name(path),
+        "general.name": model_name(checkpoint.path),
         **config_metadata(checkpoint.config),
-        **vocabulary(checkpoint, shapes["token_embd.weight"][0]),
+        **vocabulary_of(checkpoint, shapes["token_embd.weight"][0]),
     }
     return FolderSource(
-        checkpoint, architecture, {key: encoded(value) for key, value in metadata.items()}, names, shapes
+        checkpoint,
+        architecture,
+        {key: encoded(value) for key, value in metadata.items()},
+        names,
+        shapes,
+        lost_settings(checkpoint.config),
     )
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import CheckpointError
-from engine.gguf.header import TensorInfo, read_header
+from engine.gguf.header import TensorInfo
 from engine.gguf.kept_metadata import kept_metadata
+from engine.gguf.parts import first_part, read_model_header
 from engine.model.files import open_regular
 from engine.plain_text import one_line, path_text, quoted
 
@@ -26,11 +27,25 @@ Rows = Callable[[int, int], Floats]
 class Source(Protocol):
     """A model with GGUF's names of its tensors; nothing of it but `metadata` is held in memory."""
 
-    metadata: dict[str, bytes]
-    shapes: dict[str, tuple[int, ...]]
-    """[out, in] of each tensor by name; what has more dimensions is read as rows of its last one."""
-    bytes: int
-    """Of all tensors as they are stored."""
+    @property
+    def metadata(self) -> dict[str, bytes]:
+        """GGUF's metadata, each value as `engine/gguf/write.py: encoded` gives it."""
+        ...
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """[out, in] of each tensor by name; what has more dimensions is read as rows of its last one."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all tensors as they are stored."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the model the file cannot say, a sentence each."""
+        ...
 
     def rows(self, name: str) -> Rows:
         """Reads the rows of a tensor. Raises CheckpointError where its file cannot be read."""
@@ -43,11 +58,11 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GgufSource:
-    """A GGUF file; its metadata is kept as it is."""
+    """A GGUF file, or all parts of one; its metadata is kept as it is."""
 
-    path: Path
     metadata: dict[str, bytes]
     tensors: dict[str, TensorInfo]
+    notes: tuple[str, ...] = ()
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -83,25 +98,21 @@ class GgufSource:
 
     def _bytes(self, info: TensorInfo) -> memoryview:
         before = info.start % mmap.ALLOCATIONGRANULARITY
-        with open_regular(self.path) as stream:
+        with open_regular(info.file) as stream:
             try:
                 memory = mmap.mmap(
                     stream.fileno(), before + info.bytes, access=mmap.ACCESS_READ, offset=info.start - before
                 )
             except (OSError, ValueError) as error:  # ValueError: the file was shortened after its header was read
-                raise CheckpointError(f"{path_text(self.path)} cannot be mapped: {one_line(error)}.") from error
+                raise CheckpointError(f"{path_text(info.file)} cannot be mapped: {one_line(error)}.") from error
         return memoryview(memory)[before:]
 
 
-def open_gguf(path: Path) -> GgufSource:
-    """Open a GGUF file; raises CheckpointError where it is broken, is a part of a model, or holds no weights."""
-    with open_regular(path) as stream:
-        header = read_header(stream, path)
-        parts = header.metadata.get("split.count")
-        if isinstance(parts, int) and parts > 1:
-            raise CheckpointError(
-                f"{path_text(path)} is one of {parts} parts of a model; join them into one file first."
-            )
-        if not header.tensors:
-            raise CheckpointError(f"{path_text(path)} holds no weights.")
-        return GgufSource(path, kept_metadata(stream, path, header), header.tensors)
+def gguf_source(path: Path) -> GgufSource:
+    """Open a GGUF file, or all parts of a model by one of them; raises CheckpointError where it holds no model."""
+    header = read_model_header(path, open_regular)
+    if not header.tensors:
+        raise CheckpointError(f"{path_text(path)} holds no weights.")
+    first = first_part(path) if "split.count" in header.metadata else path
+    with open_regular(first) as stream:
+        return GgufSource(kept_metadata(stream, first, header), header.tensors)

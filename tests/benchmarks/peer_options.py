@@ -58,7 +58,7 @@ def add_peer_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--rounds", type=rounds_of, default=ROUNDS, metavar="N", help="default: %(default)s")
     group.add_argument(
         "--llama-python", metavar="PYTHON", default=os.environ.get("DECODESCOPE_LLAMA_PYTHON", sys.executable),
-        help="the Python that has llama_cpp and gguf ($DECODESCOPE_LLAMA_PYTHON)",
+        help="the Python that has llama_cpp ($DECODESCOPE_LLAMA_PYTHON)",
     )  # fmt: skip
     group.add_argument("--real-model", type=Path, metavar="DIR", help="default: where `make real-model` puts it")
     group.add_argument("--keep", type=Path, metavar="DIR", help="keep made checkpoints and GGUF files there")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import UnavailableError
+from tests.benchmarks.gguf_file import write_gguf
 from tests.benchmarks.peer_cases import Case, cases, check_real_model
 from tests.benchmarks.peer_options import PeerOptions
 from tests.benchmarks.peer_rows import Asked, Measured, rows_of
@@ -157,9 +158,14 @@ class Measuring:
         folder, threads = str(self.case.folder), str(self.case.threads)
         module = "tests.benchmarks.runners."
         if who.who == "llama.cpp":
-            made = self.made / f"{self.case.name}.gguf"
-            gguf = made if self.case.folder.is_dir() else self.case.folder
-            command = [self.options.llama_python, "-m", f"{module}llama_cpp", folder, threads, str(gguf)]
+            gguf = self.case.folder
+            if gguf.is_dir():
+                gguf = self.made / f"{self.case.name}.gguf"
+                if not gguf.exists():
+                    partial = gguf.with_suffix(f".{os.getpid()}")
+                    write_gguf(self.case.folder, partial)
+                    partial.rename(gguf)
+            command = [self.options.llama_python, "-m", f"{module}llama_cpp", threads, str(gguf)]
             return Runner(command, plain_environment())
         name = "transformers_generate" if who.who == "transformers" else who.who
         environment = plain_environment()

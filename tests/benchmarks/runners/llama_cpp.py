@@ -1,4 +1,4 @@
-"""llama.cpp on the same weights: `PYTHON -m ... FOLDER THREADS GGUF`, PYTHON being one with llama_cpp and gguf.
+"""llama.cpp on the same weights: `PYTHON -m ... THREADS GGUF`, PYTHON being one with llama_cpp and numpy.
 
 It is called through llama.h as llama-cpp-python exports it, so that no Python of that package's own is measured.
 """
@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.benchmarks.peer_figures import tokens_per_s
-from tests.benchmarks.runners.gguf_file import write_gguf
 from tests.benchmarks.runners.work import Outcome, Wire, Work
 
 MICRO_BATCH: Final = 512
@@ -30,13 +29,9 @@ TRIES: Final = 2
 
 
 def main() -> None:
-    """Write the file where it is not there yet, load it, then decode for each work."""
-    folder, threads, path = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    """Load the file, then decode for each work."""
+    threads, path = int(sys.argv[1]), Path(sys.argv[2])
     wire = Wire()
-    if not path.exists():
-        partial = path.with_suffix(f".{os.getpid()}")
-        write_gguf(folder, partial)
-        partial.rename(path)
     model = Model(import_module("llama_cpp"), path, threads)
     wire.ready()
     for work in wire.works():
