@@ -57,9 +57,3 @@ def header_of(path: Path, opened: Open) -> Header:
     """The header of one file."""
     with opened(path) as stream:
         return read_header(stream, path)
-
-
-def is_later_part(path: Path) -> bool:
-    """Whether this is a part of a split model other than the first, by its name."""
-    found = PART.fullmatch(path.name)
-    return found is not None and int(found["number"]) > 1
