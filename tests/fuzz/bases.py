@@ -55,6 +55,8 @@ def make_models(folder: Path) -> None:
                 "chat_template": "{% for one in messages %}{{ one['role'] }} {{ one['content'] }}{% endfor %}",
             }))  # fmt: skip
     save_models(folder)
+    # Where the C kernels are not compiled yet, the first cases would do it, and be found to take too long.
+    _run(folder, "record", "--model", str(folder / "llama"), "--prompt", "t3", "--max-new-tokens", "1", "--json")
 
 
 def _run(folder: Path, *command: str) -> None:
