@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,24 +10,37 @@ from torch import Tensor
 from engine.errors import NotFiniteError
 
 
-@dataclass(frozen=True, slots=True)
 class Predictions:
-    """The distributions of R rows: `log_p` float64 [R, vocab] in nats, `top` int64 [R], the likeliest tokens."""
+    """The distributions of R rows, in float64 from float32 logits; all logarithms are in nats."""
 
-    log_p: Tensor
-    top: Tensor
-
-    @classmethod
-    def of(cls, logits: Tensor, model: str) -> Self:
+    def __init__(self, logits: Tensor, model: str) -> None:
         """From logits float32 [R, vocab]; raises NotFiniteError, which names the model, where one is not finite."""
         if not bool(torch.isfinite(logits).all()):
             raise NotFiniteError(f"{model} gives logits that are not finite numbers for this text.")
-        return cls(torch.log_softmax(logits, -1, dtype=torch.float64), logits.argmax(-1))
+        self.top = logits.argmax(-1)
+        """The likeliest tokens, int64 [R]."""
+        self._logits = logits.double()  # [R, vocab]
+        self._total = torch.logsumexp(self._logits, -1)  # [R]: log p = logit − total
+
+    @cached_property
+    def _p(self) -> Tensor:
+        return torch.softmax(self._logits, -1)
+
+    @cached_property
+    def _own(self) -> Tensor:
+        return self._mean_log_p(self)
 
     def nll(self, tokens: Tensor) -> Tensor:
         """−log p of tokens int64 [R], float64 [R]."""
-        return -self.log_p.gather(-1, tokens[:, None])[:, 0]
+        return self._total - self._logits.gather(-1, tokens[:, None])[:, 0]
 
     def divergence(self, other: Predictions) -> Tensor:
-        """KL(self‖other), float64 [R] in nats; rounding never makes it negative."""
-        return (self.log_p.exp() * (self.log_p - other.log_p)).sum(-1).clamp_min(0.0)
+        """KL(self‖other), float64 [R]; exactly 0 for equal logits, and never below.
+
+        What is of `self` alone is computed once, however many others it is compared with.
+        """
+        return (self._own - self._mean_log_p(other)).clamp_min(0.0)
+
+    def _mean_log_p(self, other: Predictions) -> Tensor:
+        """The mean of log p of `other` over the distribution `self`, [R]."""
+        return torch.linalg.vecdot(self._p, other._logits) - other._total

@@ -83,8 +83,7 @@ class Comparison:
             told += len(ids) - 1
         told = 0
         for _, ids in self._layer_windows:
-            for row in layer_damage(a, b, ids, told):
-                yield [] if row is None else [row]
+            yield from layer_damage(a, b, ids, told)
             told += self._a.config.layers
 
 

@@ -23,8 +23,8 @@ def predictions(a: Passes, b: Passes, ids: list[int], start: int, first_id: int)
     targets = torch.tensor(ids[1:], device=a.model.device)
     for rows in chunks(len(ids) - 1):
         tokens = targets[rows]
-        own = Predictions.of(a.logits(of_a.rows(rows)), f"{a.model.name} (A)")
-        other = Predictions.of(b.logits(of_b.rows(rows)), f"{b.model.name} (B)")
+        own = Predictions(a.logits(of_a.rows(rows)), f"{a.model.name} (A)")
+        other = Predictions(b.logits(of_b.rows(rows)), f"{b.model.name} (B)")
         columns = (
             tokens.tolist(), own.nll(tokens).tolist(), other.nll(tokens).tolist(), own.divergence(other).tolist(),
             own.top.tolist(), other.top.tolist(),

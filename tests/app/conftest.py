@@ -25,6 +25,7 @@ from engine.errors import EngineStoppedError
 from engine.host import protocol
 from engine.session import schema
 from engine.session.writer import SessionWriter
+from tests.engine.lens import made
 from tests.engine.session.synthetic import synthetic_events
 
 READY = schema.ModelReady(
@@ -59,7 +60,7 @@ class ScriptedEngine:
         self._paused = False
         self._wanted = 0
 
-    def send(self, command: protocol.AnyCommand) -> None:
+    def send(self, command: protocol.AnyCommand) -> None:  # noqa: PLR0912 - one case a command
         if self.dead:
             raise EngineStoppedError(self.dead)
         protocol.encode(command)  # raises for what cannot be sent
@@ -74,6 +75,13 @@ class ScriptedEngine:
                 self._run = (self._with_facts(batch) for batch in synthetic_events(self.steps, attention_rows=8))
                 self._paused, self._wanted = command.paused, 0
                 self.answer(schema.StateChanged("paused" if command.paused else "running"))
+            case protocol.CompareModels(spec) if spec.model == "demo":
+                self.answer(schema.Refused("CompareModels", "InputError", "demo is no other precision of it."))
+            case protocol.CompareModels():
+                self.answer(schema.Loading("Loading weights (B)", 0.5))
+                self._run = iter([made.started(), made.positions(0, 200), made.positions(200, 300), made.layers()])
+                self._paused = False
+                self.answer(schema.StateChanged("running"))
             case protocol.Pause():
                 self._paused = True
                 self.answer(schema.StateChanged("paused"))
