@@ -57,3 +57,9 @@ def header_of(path: Path, opened: Open) -> Header:
     """The header of one file."""
     with opened(path) as stream:
         return read_header(stream, path)
+
+
+def first_part(path: Path) -> Path:
+    """The file with the metadata of a model: the first part of a split one, by the name of any of them."""
+    found = PART.fullmatch(path.name)
+    return path if found is None else path.with_name(f"{found['stem']}-00001-of-{found['count']}{found['suffix']}")

@@ -24,7 +24,7 @@ SHAPES = ((9728, 896), (896, 4864))
 
 
 def cpu_cases() -> Iterator[Case]:
-    """Streamed products, on the tile unit where there is one, and quantised ones; the row operations between products."""
+    """Streamed products, on the tile unit where there is one, quantised ones, and the row operations between them."""
     for weight_dtype, dtype in PAIRS:
         for shape in SHAPES:
             for rows in ROWS:

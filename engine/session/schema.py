@@ -92,8 +92,9 @@ class SessionStarted(Event, frozen=True, tag=True, array_like=True):
 
     Keys: epoch_ns (the session's zero as UTC ns since 1970), model (folder name), model_path, model_config (JSON:
     architecture, layers, hidden, heads, kv_heads, head_dim, ffn, vocab, max_positions, parameters, weight_bytes,
-    weight_kinds (bytes by kind), itemsize, weight_reads), draft_config (JSON: the same of the draft model, and its name; "" if none is loaded),
-    device, device_name, device_memory_bytes, dtype, weight_dtype (of the large weights as they lie in memory), threads,
+    weight_kinds (bytes by kind), itemsize, weight_reads), draft_config (JSON: the same of the draft model, and its
+    name; "" if none is loaded), device, device_name, device_memory_bytes, dtype, weight_dtype (of the large weights as
+    they lie in memory), weight_note (what of them could not stay as the file has it, or ""), threads,
     cores (that the process may use), versions (JSON), command, detail, ceilings (JSON or "").
     Of a session that a server was attached to for, or that was imported: serving (JSON, `engine/session/serving.py`).
     Of an imported trace: trace (JSON, `engine/session/trace_fact.py`).
