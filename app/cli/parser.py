@@ -87,13 +87,13 @@ def parse_window(arguments: list[str]) -> tuple[str | None, str | None, bool]:
     parser.add_argument(
         "path",
         nargs="?",
-        metavar="SESSION | TRACE.json | MODEL_DIR | REQUESTS.jsonl",
-        help="a recorded session, a trace of PyTorch's profiler, a model folder, or a request list",
+        metavar="SESSION | TRACE.json | MODEL_DIR | MODEL.gguf | REQUESTS.jsonl",
+        help="a recorded session, a trace of PyTorch's profiler, a model folder or GGUF file, or a request list",
     )
     parser.add_argument("--replay", action="store_true", help="replay the session as it was recorded")
     options = parser.parse_args(arguments)
     path = options.path
-    if options.replay and (path is None or path.endswith(".jsonl") or os.path.isdir(path)):
+    if options.replay and (path is None or path.endswith((".jsonl", ".gguf")) or os.path.isdir(path)):
         raise InputError("--replay needs a recorded session: decodescope SESSION --replay")
     if path is None:
         return None, None, False
@@ -105,7 +105,7 @@ def parse_window(arguments: list[str]) -> tuple[str | None, str | None, bool]:
         raise InputError(f"There is no file or folder {path}.") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
-    return path, None, options.replay
+    return (None, path, False) if path.lower().endswith(".gguf") else (path, None, options.replay)
 
 
 def switch_change(text: str) -> SwitchChange:
@@ -170,7 +170,9 @@ def _record(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     switches = Switches()
     model = parser.add_argument_group("model")
-    model.add_argument("--model", default="demo", metavar="DIR", help='checkpoint folder, or "demo" (default)')
+    model.add_argument(
+        "--model", default="demo", metavar="DIR | FILE.gguf", help='checkpoint folder or GGUF file, or "demo" (default)'
+    )
     model.add_argument("--draft-model", metavar="DIR", help="smaller checkpoint that proposes tokens")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     model.add_argument("--dtype", default="auto", choices=get_args(Dtype), help="default: auto (float32 on a CPU)")

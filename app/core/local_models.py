@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Final
 
 from engine.model.folder import listed, visible
+from engine.model.gguf_file import SUFFIX
 from engine.model.hub import cache_folder, changed_ns, model_name, snapshot_of
 
+MODEL_FILES: Final = f"*{SUFFIX}"
+"""What a dialog for model files offers."""
 MOST_MODELS: Final = 1000
 """Limit of the models in the list: the user picks from it with the mouse."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model folder and the name to show for it."""
+    """A model folder or GGUF file, and the name to show for it; of a file, its size, and of a folder 0."""
 
     name: str
     path: str
+    bytes: int = 0
 
 
 def cached_models(cache: Path | None = None, wanted: Callable[[], bool] = lambda: True) -> list[LocalModel]:
@@ -51,6 +55,11 @@ def newest_snapshot(model: Path) -> Path | None:
         return named
     usable = [path for path in listed(model, "snapshots/*") if is_checkpoint(path)]
     return max(usable, key=changed_ns, default=None)
+
+
+def is_model_file(path: str) -> bool:
+    """Whether this is the path of a model in a GGUF file, by its suffix."""
+    return path.lower().endswith(SUFFIX)
 
 
 def is_checkpoint(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Picks a model: the bundled demo, a recent model, a model of the local Hugging Face cache, or any folder."""
+"""Picks a model: the bundled demo, a recent one, one that another program keeps, or any folder or GGUF file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from app.core.local_models import LocalModel
 from app.core.preferences import Preferences
 from app.look.icons import icon
 from app.look.theme import GRID
+from app.look.units import memory
 from app.widgets.elided_combo import ElidedCombo
 from app.widgets.plain import plain
 from engine.model.hub import model_name
@@ -20,7 +21,7 @@ PATH = Qt.ItemDataRole.UserRole
 
 
 class ModelPicker(QWidget):
-    """Shows one model, "demo" or a folder; `picked` is emitted when the user picks another."""
+    """Shows one model, "demo", a folder or a GGUF file; `picked` is emitted when the user picks another."""
 
     picked = Signal(str)
 
@@ -35,11 +36,14 @@ class ModelPicker(QWidget):
         self._box.activated.connect(self._on_activated)
         self._folder = QToolButton()
         self._folder.clicked.connect(self.choose_folder)
+        self._file = QToolButton()
+        self._file.clicked.connect(self.choose_file)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GRID)
         layout.addWidget(self._box, 1)
         layout.addWidget(self._folder)
+        layout.addWidget(self._file)
         self.setFocusProxy(self._box)
         self.retranslate()
         self.restyle()
@@ -49,14 +53,14 @@ class ModelPicker(QWidget):
         return self._model
 
     def set_model(self, model: str) -> None:
-        """Show this model without emitting `picked`; a folder is remembered."""
+        """Show this model without emitting `picked`; all but the demo are remembered."""
         self._model = model
         if model != DEMO:
             self._preferences.remember_model(model)
         self._fill()
 
     def offer(self, models: list[LocalModel]) -> None:
-        """Add these models of the Hugging Face cache to the list."""
+        """Add these models, which other programs keep, to the list."""
         self._cached = models
         self._fill()
 
@@ -69,6 +73,18 @@ class ModelPicker(QWidget):
             self._preferences.remember_folder("model", str(Path(folder).parent))
             self.pick(folder)
 
+    def choose_file(self) -> None:
+        """Ask the user for a GGUF file, and pick it."""
+        file, _ = QFileDialog.getOpenFileName(
+            self,
+            self.tr("Model in a GGUF file"),
+            self._preferences.folder("model"),
+            self.tr("GGUF models (*.gguf);;All files (*)"),
+        )
+        if file:
+            self._preferences.remember_folder("model", str(Path(file).parent))
+            self.pick(file)
+
     def pick(self, model: str) -> None:
         """Show this model and emit `picked`."""
         self.set_model(model)
@@ -79,11 +95,14 @@ class ModelPicker(QWidget):
         self._box.setAccessibleName(self.tr("Model"))
         self._folder.setToolTip(self.tr("Choose a model folder (config.json, safetensors, tokenizer.json)"))
         self._folder.setAccessibleName(self.tr("Choose a model folder"))
+        self._file.setToolTip(self.tr("Choose a model in a GGUF file"))
+        self._file.setAccessibleName(self.tr("Choose a model in a GGUF file"))
         self._fill()
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
         self._folder.setIcon(icon("folder"))
+        self._file.setIcon(icon("file"))
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
@@ -94,21 +113,23 @@ class ModelPicker(QWidget):
         self._box.clear()
         self._box.addItem(self.tr("Demo model (bundled)"), DEMO)
         shown = {DEMO}
+        known = {one.path: one for one in self._cached or []}
         for path in self._preferences.recent_models:
             if path not in shown:
-                self._add(model_name(path), path)
+                self._add(known.get(path) or LocalModel(model_name(path), path))
                 shown.add(path)
         cached = [one for one in self._cached or [] if one.path not in shown]
         if cached:
             self._box.insertSeparator(self._box.count())
             for one in cached:
-                self._add(one.name, one.path)
+                self._add(one)
         self._box.setCurrentIndex(max(0, self._box.findData(self._model, PATH)))
         self._box.setToolTip(plain(self._model))
 
-    def _add(self, name: str, path: str) -> None:
-        self._box.addItem(name, path)
-        self._box.setItemData(self._box.count() - 1, plain(path), Qt.ItemDataRole.ToolTipRole)
+    def _add(self, one: LocalModel) -> None:
+        name = self.tr("{name} · {size}").format(name=one.name, size=memory(one.bytes)) if one.bytes else one.name
+        self._box.addItem(name, one.path)
+        self._box.setItemData(self._box.count() - 1, plain(one.path), Qt.ItemDataRole.ToolTipRole)
 
     def _on_activated(self, index: int) -> None:
         model = self._box.itemData(index, PATH)

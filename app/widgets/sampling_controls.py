@@ -1,4 +1,7 @@
-"""The sampling settings: a number for each, folded into one line that summarises them."""
+"""The sampling settings: a number for each, folded into one line that summarises them.
+
+What a model's makers suggest is where its settings begin, unless the user has chosen other ones.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
+    QHBoxLayout,
     QLabel,
     QPushButton,
     QSpinBox,
@@ -21,12 +25,14 @@ from PySide6.QtWidgets import (
 
 from app.look.theme import GRID, ROW_GAP
 from app.widgets.plain import PlainLabel, plain
+from app.widgets.themed_label import ThemedLabel
 from engine.core.sampling import FILTERS, KINDS, Sampling
 from engine.errors import InputError
 
 DEFAULT: Final = Sampling(temperature=0.8, top_p=0.95)
 """The window's default; not greedy, as small models repeat themselves under greedy decoding."""
 
+DECIMALS: Final = 2
 NEUTRAL: Final = {one.name: one.neutral for one in FILTERS}
 
 
@@ -66,7 +72,7 @@ class SamplingControls(QWidget):
             label.setBuddy(field)
             form.addRow(label, field)
             self._fields[one.name] = (label, field)
-            field.valueChanged.connect(self._summarise)
+            field.valueChanged.connect(partial(self._on_edited, one.name))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(ROW_GAP)
@@ -74,8 +80,23 @@ class SamplingControls(QWidget):
         self.suggestion = QPushButton()
         self.suggestion.clicked.connect(self._take_suggestion)
         self.suggestion.hide()
+        self._chosen = False
+        """Whether the settings are the user's own, which another model's suggestion does not replace."""
+        self._showing = False
+        self.note = ThemedLabel()
+        self.greedy = QToolButton()
+        self.greedy.setAutoRaise(True)
+        self.greedy.clicked.connect(self._take_greedy)
+        self._in_force = QWidget()
+        line = QHBoxLayout(self._in_force)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(GRID)
+        line.addWidget(self.note, 1)
+        line.addWidget(self.greedy)
+        self._in_force.hide()
         layout.addWidget(self._fold)
         layout.addWidget(self.suggestion)
+        layout.addWidget(self._in_force)
         layout.addWidget(self._rows)
         self._rows.hide()
         self.retranslate()
@@ -118,22 +139,44 @@ class SamplingControls(QWidget):
         return Sampling(**values)
 
     def show_sampling(self, sampling: Sampling) -> None:
-        """Show these settings."""
-        for name, (_, field) in self._fields.items():
-            field.setValue(getattr(sampling, name))
+        """Show these settings, chosen by the user: of a recording, or of a scenario."""
+        self._chosen = True
+        self._show(sampling)
 
     def suggest(self, values: dict[str, float]) -> None:
-        """Offer the settings that a checkpoint suggests: values by name, empty where it suggests nothing."""
+        """Take the settings that a checkpoint suggests: values by name, empty where it suggests nothing.
+
+        Where the user has chosen settings, the suggestion is only offered.
+        """
         given: dict[str, Any] = {name: KINDS[name](value) for name, value in values.items() if name in KINDS}
         try:
             self._suggested = Sampling(**{"temperature": 1.0, **given}) if values else None
         except InputError:  # a suggestion with invalid values is ignored
             self._suggested = None
+        if self._chosen:
+            self._summarise()
+        else:
+            self._show(replace(self._suggested or DEFAULT, seed=self.sampling.seed))
+
+    def _show(self, sampling: Sampling) -> None:
+        self._showing = True
+        for name, (_, field) in self._fields.items():
+            field.setValue(getattr(sampling, name))
+        self._showing = False
         self._summarise()
+
+    def _on_edited(self, name: str, _value: float) -> None:
+        if not self._showing:
+            self._chosen = self._chosen or name != "seed"
+            self._summarise()
 
     def _take_suggestion(self) -> None:
         if self._suggested is not None:
-            self.show_sampling(replace(self._suggested, seed=self.sampling.seed))
+            self._chosen = False  # the user wants what the model's makers suggest, of the next model too
+            self._show(replace(self._suggested, seed=self.sampling.seed))
+
+    def _take_greedy(self) -> None:
+        self.show_sampling(Sampling(seed=self.sampling.seed))
 
     def retranslate(self) -> None:
         """Set all texts in the current language."""
@@ -158,14 +201,30 @@ class SamplingControls(QWidget):
         sampling = self.sampling
         text = self.tr("Sampling: greedy") if sampling.greedy else self.tr("Sampling: {}").format(self._words(sampling))
         offered = self._suggested
-        self.suggestion.setVisible(offered is not None and replace(offered, seed=sampling.seed) != sampling)
+        in_force = offered is not None and self._is_shown(offered)
+        self.suggestion.setVisible(offered is not None and not in_force)
+        self._in_force.setVisible(in_force)
         if offered is not None:
+            says = plain(self.tr("The model's makers suggest this, in generation_config.json or in the GGUF file"))
             self.suggestion.setText(self.tr("Use the model's: {}").format(self._words(offered)))
-            self.suggestion.setToolTip(plain(self.tr("The model's makers suggest this (generation_config.json)")))
+            self.suggestion.setToolTip(says)
+            self.note.setText(self.tr("As the model's makers suggest"))
+            self.note.setToolTip(says)
+        self.greedy.setText(self.tr("Greedy instead"))
+        self.greedy.setToolTip(self.tr("Always the most likely token, in every run until you choose otherwise"))
         self._fold.setText(text)
         self._fold.setArrowType(Qt.ArrowType.DownArrow if self._fold.isChecked() else Qt.ArrowType.RightArrow)
         self._fold.setAccessibleName(text)
         self._fold.setToolTip(self.tr("How the next token is drawn; takes effect with the next run"))
+
+    def _is_shown(self, sampling: Sampling) -> bool:
+        """Whether the boxes show these settings, to as many digits as a box has; the seed is the user's own."""
+        shown = self.sampling
+        return all(
+            abs(getattr(shown, name) - getattr(sampling, name)) <= 0.5 * 10**-DECIMALS
+            for name in self._fields
+            if name != "seed"
+        )
 
     def _words(self, sampling: Sampling) -> str:
         parts = []
@@ -180,7 +239,7 @@ def _decimal(low: float, high: float, step: float) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(low, high)
     box.setSingleStep(step)
-    box.setDecimals(2)
+    box.setDecimals(DECIMALS)
     return box
 
 

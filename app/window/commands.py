@@ -25,6 +25,7 @@ def commands(window: WindowParts) -> dict[str, Callable[[], object]]:
         "keep": window.keeping.keep,
         "compare": window.comparing.ask,
         "model_folder": window.run_panel.model.choose_folder,
+        "model_file": window.run_panel.model.choose_file,
         "requests": window.run_panel.choose_requests,
         "attach": window.server.ask,
         "attach_again": window.server.attach_again,

@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.core.jobs import Jobs
-from app.core.local_models import is_checkpoint
+from app.core.local_models import MODEL_FILES, is_checkpoint, is_model_file
 from app.core.preferences import Preferences
 from app.core.recent_recordings import RecentRecording, look_at
 from app.look.units import memory, name_of
@@ -24,6 +24,9 @@ from engine.session.patience import Patience
 
 class Documents(QObject):
     """Asks which files to open and to save to, and remembers them."""
+
+    model_chosen = Signal(str)
+    """The file that was chosen to be opened is a model."""
 
     failed = Signal(str, str)
     """(sentence, details or "")."""
@@ -48,13 +51,16 @@ class Documents(QObject):
         shown.saved.connect(self._on_saved)
 
     def ask_open(self) -> None:
-        """Ask for a session file and open it."""
+        """Ask for a session file, a trace or a model in a GGUF file, and open it."""
         path, _ = QFileDialog.getOpenFileName(
             self._window, self.tr("Open session"), self._preferences.folder("open"), opened_filter()
         )
         if path:
             self._preferences.remember_folder("open", str(Path(path).parent))
-            self._shown.open(path)
+            if is_model_file(path):
+                self.model_chosen.emit(path)
+            else:
+                self._shown.open(path)
 
     def ask_save(self) -> None:
         """Ask where to save the session that is shown, and save it there."""
@@ -130,18 +136,18 @@ def session_filter() -> str:
 
 
 def opened_filter() -> str:
-    """The kinds of files that can be opened: sessions, and traces of PyTorch's profiler."""
+    """The kinds of files that can be opened: sessions, traces of PyTorch's profiler, and models in GGUF files."""
     words = QCoreApplication.translate(
         "Documents",
-        "Sessions and profiler traces ({sessions} {traces});;DecodeScope sessions ({sessions});;"
-        "PyTorch profiler traces ({traces});;All files (*)",
+        "Sessions, profiler traces and GGUF models ({sessions} {traces} {models});;DecodeScope sessions ({sessions});;"
+        "PyTorch profiler traces ({traces});;GGUF models ({models});;All files (*)",
     )
-    return words.format(sessions=f"*{SUFFIX}", traces=" ".join(f"*{one}" for one in SUFFIXES))
+    return words.format(sessions=f"*{SUFFIX}", traces=" ".join(f"*{one}" for one in SUFFIXES), models=MODEL_FILES)
 
 
 def droppable(path: str) -> bool:
-    """Whether this can be opened by dropping it on the window: a session, a trace, a request list or a model folder."""
-    return path.lower().endswith((SUFFIX, ".jsonl", *SUFFIXES)) or is_checkpoint(Path(path))
+    """Whether this can be opened by dropping it on the window: a session, a trace, a request list or a model."""
+    return path.lower().endswith((SUFFIX, ".jsonl", *SUFFIXES)) or is_model_file(path) or is_checkpoint(Path(path))
 
 
 def with_suffix(path: str, suffix: str) -> Path:

@@ -13,6 +13,7 @@ from app.core.activity import Activity
 from app.core.drawing_share import SHARE, DrawingShare
 from app.core.engine_sentences import in_window_language
 from app.core.jobs import Jobs
+from app.core.local_models import is_model_file
 from app.core.preferences import Preferences
 from app.core.selection import Selection
 from app.core.translation import Translation
@@ -240,6 +241,7 @@ class MainWindow(WindowParts):
         control.said.connect(self.follow_news)  # the measured ceilings are in the session
         self.jobs.changed.connect(self.kept.tell_what_is_shown)
         self.status.give_up.connect(self.documents.give_up)
+        self.documents.model_chosen.connect(self.model.load)
         self.kept.changed.connect(self.choices.show)
         self.choices.restyled.connect(self.restyle)
         self.choices.keep_chosen.connect(self.kept.choose)
@@ -421,8 +423,8 @@ class MainWindow(WindowParts):
                 return
 
     def open_path(self, path: str) -> None:
-        """Open a path: a model folder, a request list or a session file."""
-        if Path(path).is_dir():
+        """Open a path: a model folder, a GGUF file, a request list or a session file."""
+        if Path(path).is_dir() or is_model_file(path):
             self.model.load(path)
         elif path.endswith(".jsonl"):
             self.run_panel.set_requests_file(Path(path))

@@ -22,7 +22,7 @@ Standard = QKeySequence.StandardKey
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
         "open", "recent", "recordings", "save", "keep", "compare", "kept", "watched", "-",
-        "model_folder", "requests", "-",
+        "model_folder", "model_file", "requests", "-",
         "attach", "attach_again", "detach", "-",
         "export_report", "export_csv", "export_parquet", "export_trace", "-",
         "export", "export_panel", "copy_picture", "copy_csv", "-", "quit",
@@ -306,6 +306,7 @@ class Menus(QObject):
             "keep": self.tr("Keep what just happened"),
             "compare": self.tr("Compare with a session…"),
             "model_folder": self.tr("Open model folder…"),
+            "model_file": self.tr("Open GGUF file…"),
             "requests": self.tr("Open request list…"),
             "attach": self.tr("Attach to a server…"),
             "attach_again": self.tr("Attach again"),

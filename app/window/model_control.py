@@ -7,6 +7,7 @@ from typing import cast
 
 from PySide6.QtCore import QObject, Slot
 
+from app.core.gguf_files import gguf_models
 from app.core.jobs import Jobs
 from app.core.local_models import LocalModel, cached_models
 from app.look.units import parameters
@@ -37,11 +38,11 @@ class ModelControl(QObject):
 
     @property
     def model(self) -> str:
-        """The model that was picked last: "demo" or a folder."""
+        """The model that was picked last: "demo", a folder or a GGUF file."""
         return self._model
 
     def load(self, model: str) -> None:
-        """Load a model, "demo" or a folder, into our own engine, also in place of a server."""
+        """Load a model, "demo", a folder or a GGUF file, into our own engine, also in place of a server."""
         self._model = model
         self._panel.model.set_model(model)
         self._spec = self._panel.more.load.spec(model)
@@ -52,10 +53,14 @@ class ModelControl(QObject):
         self.load(self._model)
 
     def offer_cached(self) -> None:
-        """Look for the models of the Hugging Face cache in the background, then offer them."""
+        """Look for the models that other programs keep on this machine in the background, then offer them."""
         patience = Patience()
+
+        def wanted() -> bool:
+            return not patience.over
+
         self._jobs.start(
-            lambda: cached_models(wanted=lambda: not patience.over),
+            lambda: [*cached_models(wanted=wanted), *gguf_models(wanted)],
             lambda found: self._panel.model.offer(cast("list[LocalModel]", found)),
             lambda _: None,  # an unreadable cache folder is not worth a dialog at every start
             patience=patience,

@@ -63,9 +63,3 @@ def first_part(path: Path) -> Path:
     """The file with the metadata of a model: the first part of a split one, by the name of any of them."""
     found = PART.fullmatch(path.name)
     return path if found is None else path.with_name(f"{found['stem']}-00001-of-{found['count']}{found['suffix']}")
-
-
-def is_later_part(path: Path) -> bool:
-    """Whether this is a part of a split model other than the first, by its name."""
-    found = PART.fullmatch(path.name)
-    return found is not None and int(found["number"]) > 1

@@ -18,7 +18,8 @@ from torch import Tensor
 from engine.errors import CheckpointError
 from engine.model.files import INDEX_BYTES, is_there, open_regular, read_json
 from engine.model.folder import visible
-from engine.model.gguf_checkpoint import SUFFIX, GgufCheckpoint, begins_as_gguf, open_gguf
+from engine.model.gguf_checkpoint import GgufCheckpoint, open_gguf
+from engine.model.gguf_file import SUFFIX, is_gguf
 from engine.model.safetensors_header import TensorEntry, read_header
 from engine.plain_text import one_line, path_text, quoted
 
@@ -107,10 +108,11 @@ def open_checkpoint(path: Path) -> Checkpoint | GgufCheckpoint:
     A file is one of GGUF by its first bytes: Ollama names its files by their hashes, without a suffix.
     """
     if not is_there(path):
-        raise CheckpointError(f"There is no folder {path_text(path)}.")
+        what = "file" if path.suffix.lower() == SUFFIX else "folder"
+        raise CheckpointError(f"There is no {what} {path_text(path)}.")
     if path.is_dir():
         return open_folder(path)
-    if path.suffix.lower() == SUFFIX or begins_as_gguf(path):
+    if is_gguf(path):
         return open_gguf(path)
     raise CheckpointError(
         f"{path_text(path)} is a file; a model is a folder with config.json and *.safetensors, or a GGUF file."

@@ -13,7 +13,6 @@ from engine.gguf.header import Header
 from engine.gguf.parts import read_model_header
 from engine.model.files import open_regular
 
-SUFFIX: Final = ".gguf"
 DTYPES: Final = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 SAMPLING: Final = {"temp": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p"}
 """The keys `general.sampling.*` that are settings here too, and their names in a generation_config.json."""
@@ -50,12 +49,6 @@ class GgufCheckpoint:
     def stored_dtype(self) -> torch.dtype:
         """The dtype of most bytes of the weights; bfloat16 for quantised ones, which have none."""
         return DTYPES.get(next(iter(self.bytes_by_kind), "F32"), torch.bfloat16)
-
-
-def begins_as_gguf(path: Path) -> bool:
-    """Whether the first bytes of this file are those of GGUF; raises CheckpointError where it cannot be read."""
-    with open_regular(path) as stream:
-        return stream.read(4) == b"GGUF"
 
 
 def open_gguf(path: Path) -> GgufCheckpoint:

@@ -14,6 +14,8 @@ from typing import Final
 from engine.errors import CheckpointError
 from engine.model.files import is_there, read_text
 from engine.model.folder import listed
+from engine.model.gguf_file import SUFFIX, title_of
+from engine.model.ollama import ollama_name
 
 PREFIX: Final = "models--"
 REF_BYTES: Final = 4096
@@ -36,7 +38,7 @@ def expanded(path: str) -> str:
 
 
 def model_folder(model: str, cache: Path | None = None) -> Path | None:
-    """The checkpoint folder that `model` names: a folder, a cached repository's folder, or a name such as `acme/tiny`.
+    """The checkpoint that `model` names: a folder or GGUF file, a cached repository's folder, or `acme/tiny`.
 
     A folder of that name has priority over the cache. None where neither exists.
     """
@@ -89,8 +91,15 @@ def expanded_path(path: str | Path) -> Path:
 
 
 def model_name(path: str | Path) -> str:
-    """The name to show for a model folder: its repository for a folder of the cache, else the folder's own name."""
+    """The name to show for a model: its repository for a folder of the cache, else the folder's or the file's own.
+
+    A GGUF file's name has no suffix, and a file of Ollama's has the name that Ollama gives the model.
+    """
     folder = Path(os.path.abspath(expanded_path(path)))
+    if folder.suffix.lower() == SUFFIX:
+        return title_of(folder)
+    if (of_ollama := ollama_name(folder)) is not None:
+        return of_ollama
     repository = folder.parent.parent if folder.parent.name == "snapshots" else folder
     if repository.name.startswith(PREFIX):
         return repository.name.removeprefix(PREFIX).replace("--", "/")

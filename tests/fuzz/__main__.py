@@ -23,12 +23,12 @@ for name, to in {
 }.items():  # fmt: skip
     os.environ.setdefault(name, to)
 
-KINDS: Final = ("sessions", "checkpoints", "templates", "requests")
+KINDS: Final = ("sessions", "checkpoints", "templates", "requests", "gguf")
 FOUND: Final = "found"
 """In place of a kind: what was found before, from its recipes; its cases are numbered in the order of their names."""
 SHORT: Final = "short"
 """In place of a kind: all of FOUND, and a few of each kind with two commands each. This is what the suite runs."""
-SHORT_COUNTS: Final = {"sessions": 4, "checkpoints": 6, "templates": 3, "requests": 3}
+SHORT_COUNTS: Final = {"sessions": 4, "checkpoints": 6, "templates": 3, "requests": 3, "gguf": 12}
 
 
 def main() -> int:
@@ -87,13 +87,13 @@ def _search(options: argparse.Namespace, folder: Path) -> int:
 
 def _cases(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Running]]:
     """The cases that were asked for, as they end, each with its kind."""
-    from tests.fuzz import models, recipes, requests, sessions
+    from tests.fuzz import gguf, models, recipes, requests, sessions
     from tests.fuzz.cases import short
     from tests.fuzz.running import run
 
     drawn: dict[str, Make] = {
         "sessions": sessions.make, "checkpoints": models.make, "templates": models.make_template,
-        "requests": requests.make,
+        "requests": requests.make, "gguf": gguf.make,
     }  # fmt: skip
     if options.kind in KINDS:
         first = options.first if options.case is None else options.case

@@ -42,7 +42,8 @@ def make_sessions(folder: Path) -> None:
 
 
 def make_models(folder: Path) -> None:
-    """Model folders of three families, with a tokenizer and a chat template; those there are kept."""
+    """Model folders of three families and GGUF files, with tokenizers and chat templates; those there are kept."""
+    from tests.engine.gguf.models import save_models
     from tests.engine.model.checkpoints import save_checkpoint
 
     for kind in ("llama", "gemma3", "gpt2"):
@@ -53,6 +54,9 @@ def make_models(folder: Path) -> None:
                 "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "t1", "eos_token": "t2", "pad_token": "t0",
                 "chat_template": "{% for one in messages %}{{ one['role'] }} {{ one['content'] }}{% endfor %}",
             }))  # fmt: skip
+    save_models(folder)
+    # Where the C kernels are not compiled yet, the first cases would do it, and be found to take too long.
+    _run(folder, "record", "--model", str(folder / "llama"), "--prompt", "t3", "--max-new-tokens", "1", "--json")
 
 
 def _run(folder: Path, *command: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import models
+from tests.engine.gguf.models import save_models
+from tests.fuzz import gguf, models
 from tests.fuzz.cases import one_more
 
 
@@ -40,3 +41,9 @@ def test_a_pipe_that_an_earlier_change_left_is_not_waited_for(tmp_path: Path, na
     }[name]  # fmt: skip
     with pytest.raises(OSError, match=f"{name} is no ordinary file"):
         change(random.Random(1), tmp_path)
+
+
+def test_a_gguf_file_that_is_taken_apart_and_put_together_is_the_same(tmp_path: Path) -> None:
+    save_models(tmp_path)
+    for path in sorted(tmp_path.glob("*.gguf")):
+        assert gguf.put_together(gguf.take_apart(path.read_bytes())) == path.read_bytes()

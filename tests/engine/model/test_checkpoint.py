@@ -50,8 +50,8 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").touch()
-    assert "is a file; a model is a folder" in refusal(tmp_path / "model.gguf")
+    (tmp_path / "model.bin").touch()
+    assert "is a file; a model is a folder" in refusal(tmp_path / "model.bin")
 
 
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
