@@ -45,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
     recording = Recording(load, progress.watch)
 
     def ready(model: dict[str, str]) -> None:
+        if note := model.get("weight_note"):
+            say(note)
         say_suggestion(model, spec)
         say_not_compiled(recording.client.now.unavailable, spec)
         progress.want(wanted - say_no_room(recording, model, spec.requests))

@@ -99,7 +99,7 @@ class ModelControl(QObject):
         parts.append(self.tr("auto: attention {attention}, {graphs} {on}").format(
             attention=chosen.attention, graphs=graphs, on=on
         ))  # fmt: skip
-        return " · ".join(parts)
+        return "\n".join(filter(None, [" · ".join(parts), meta.get("weight_note", "")]))
 
     @Slot(str)
     def _on_picked(self, model: str) -> None:

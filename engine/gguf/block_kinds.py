@@ -5,10 +5,12 @@ A block's scale is stored in half precision, and its weights are divided by the 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+LEAST_SCALE: Final = np.float32(2.0**-126)
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -45,8 +47,8 @@ def _signed_steps(blocks: Floats, least: int) -> tuple[Floats, Bytes]:
 
 
 def _inverse(scale: Floats) -> Floats:
-    """1 / scale; 0 for a block of zeros."""
-    return np.divide(np.float32(1), scale, out=np.zeros_like(scale), where=scale != 0)
+    """1 / scale; 0 for a block of zeros, and where it would overflow: half precision has no such scale."""
+    return np.divide(np.float32(1), scale, out=np.zeros_like(scale), where=np.abs(scale) > LEAST_SCALE)
 
 
 def _joined(scale: Floats, *parts: NDArray[Any]) -> Bytes:

@@ -16,6 +16,8 @@ Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 SUPERBLOCK: Final = 256
+LEAST: Final = 2.0**-100
+"""Of the weights of a part; half precision has no scale for smaller ones, which ggml's search overflows for."""
 NEXT_TO_NOTHING: Final = 1e-15
 """A part whose largest weight is below this is a part of zeros, as in ggml."""
 
@@ -150,8 +152,10 @@ def fitted_scales(columns: Floats, most: int) -> Floats:
 
 
 def _columns(superblocks: Floats, part: int) -> Floats:
-    """[part, all parts]: the weights of each part as a column."""
-    return np.ascontiguousarray(superblocks.reshape(-1, part).T)
+    """[part, all parts]: the weights of each part as a column, as zeros where all are too small to be divided by."""
+    columns = np.array(superblocks.reshape(-1, part).T, np.float32, order="C")
+    columns[:, np.abs(columns).max(axis=0) < LEAST] = 0
+    return columns
 
 
 def _sum(columns: Floats) -> Floats:

@@ -44,9 +44,27 @@ def test_simple_kinds_are_those_of_the_formats_own_package(kind: str, case: str)
 @given(arrays.arrays(np.float32, (2, 64), elements=st.floats(-60000, 60000, width=32)), st.sampled_from(SIMPLE))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:gguf")
 def test_simple_kinds_of_any_weights_are_those_of_the_package(rows: np.ndarray, kind: str) -> None:
-    largest = np.abs(rows).max()
-    if largest == 0 or largest > 1e-30:  # the package divides by scales that are denormal
-        assert quantised(rows, kind).tobytes() == package(rows, kind)
+    packed = quantised(rows, kind)
+    largest = np.abs(rows.reshape(-1, KINDS[kind].block)).max(axis=1)
+    if ((largest == 0) | (largest > 1e-30)).all():  # the package divides by scales that are denormal
+        assert packed.tobytes() == package(rows, kind)
+
+
+@settings(deadline=None, max_examples=60)
+@given(arrays.arrays(np.float32, (1, 256), elements=st.floats(-60000, 60000, width=32)), st.sampled_from(list(KINDS)))
+def test_any_finite_weights_become_finite_ones_not_far_from_them(rows: np.ndarray, kind: str) -> None:
+    found = gguf.quants.dequantize(quantised(rows, kind).reshape(1, -1), gguf.GGMLQuantizationType[kind])
+    assert np.isfinite(found).all()
+    assert np.abs(found - rows).max() <= 0.2 * np.abs(rows).max() + 1e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1e-45, 5.8e-39, 1e-38, 1e-30, 1e-15, 1e-8])
+def test_weights_next_to_zero_become_zeros(kind: str, size: float) -> None:
+    rows = np.full((1, 256), size, np.float32)
+    rows[0, ::7] *= -1
+    found = gguf.quants.dequantize(quantised(rows, kind).reshape(1, -1), gguf.GGMLQuantizationType[kind])
+    assert np.abs(found - rows).max() < 1e-7
 
 
 @pytest.mark.parametrize("case", ODD)

@@ -183,6 +183,22 @@ def test_a_gguf_file_is_quantised_again_with_its_metadata(tmp_path: Path) -> Non
     del before, after, same
 
 
+@pytest.mark.parametrize("named", [1, 2])
+def test_all_parts_of_a_split_model_become_one_file(named: int, tmp_path: Path) -> None:
+    weights = np.random.default_rng(4).standard_normal((2, 8, 64), np.float32)
+    for number, name in ((1, "token_embd.weight"), (2, "blk.0.ffn_up.weight")):
+        values = {"split.count": 2, "split.no": number - 1} | ({"llama.own": 5} if number == 1 else {})
+        write_gguf(tmp_path / f"m-0000{number}-of-00002.gguf", values, {name: weights[number - 1]})
+    quantise(str(tmp_path / f"m-0000{named}-of-00002.gguf"), "q8_0", tmp_path / "a.gguf", quiet)
+    reader = gguf.GGUFReader(tmp_path / "a.gguf")
+    assert reader.fields["llama.own"].contents() == 5
+    assert not [key for key in reader.fields if key.startswith("split.")]
+    found = unpacked(tmp_path / "a.gguf")
+    assert found["token_embd.weight"] == pytest.approx(weights[0], abs=0.02)
+    assert found["blk.0.ffn_up.weight"] == pytest.approx(weights[1], abs=0.02)
+    del reader
+
+
 def test_progress_grows_to_all_weights(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     finished = quantise("demo", "q4_0", tmp_path / "a.gguf", lambda done, weights: told.append((done, weights)))
