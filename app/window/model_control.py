@@ -7,6 +7,7 @@ from typing import cast
 
 from PySide6.QtCore import QObject, Slot
 
+from app.core.engine_sentences import in_window_language
 from app.core.gguf_files import gguf_models
 from app.core.jobs import Jobs
 from app.core.local_models import LocalModel, cached_models
@@ -99,7 +100,8 @@ class ModelControl(QObject):
         parts.append(self.tr("auto: attention {attention}, {graphs} {on}").format(
             attention=chosen.attention, graphs=graphs, on=on
         ))  # fmt: skip
-        return "\n".join(filter(None, [" · ".join(parts), meta.get("weight_note", "")]))
+        note = in_window_language(meta.get("weight_note", ""))
+        return "\n".join(filter(None, [" · ".join(parts), note]))
 
     @Slot(str)
     def _on_picked(self, model: str) -> None:

@@ -46,13 +46,8 @@ def _f16(blocks: Floats) -> Bytes:
 def _bf16(blocks: Floats) -> Bytes:
     """The upper halves, rounded to even."""
     bits = np.ascontiguousarray(blocks, "<f4").view("<u4")
-<<<<<<< HEAD
-    halves: Bytes = ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype("<u2").view(np.uint8)
-    return halves
-=======
     upper: NDArray[np.uint16] = ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype("<u2")
     return upper.view(np.uint8)
->>>>>>> h17-quant
 
 
 KINDS: Final = {
