@@ -13,7 +13,6 @@ from engine.model.device import total_bytes
 from engine.model.loader import LoadedModel
 from engine.model.processors import usable_cores
 from engine.plain_text import utf8
-from kernels.cpu.kinds import KIND_OF
 
 
 def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str, str]:
@@ -29,20 +28,13 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
         "device_name": model.device_name,
         "device_memory_bytes": str(total_bytes(model.device)),
         "dtype": str(model.dtype).removeprefix("torch."),
-        "weight_dtype": weight_dtype(model),
+        "weight_dtype": model.decoder.weight_dtype,
         "weight_note": model.note,
         "threads": str(torch.get_num_threads()),
         "cores": str(usable_cores()),
         "versions": json.dumps(versions()),
         "ceilings": "",
     }
-
-
-def weight_dtype(model: LoadedModel) -> str:
-    """In what the large weights lie in memory: a dtype, or the kind of most of them where they are quantised."""
-    kinds = model.decoder.weight_kinds
-    name = max(kinds, key=kinds.__getitem__)
-    return {kind: str(dtype).removeprefix("torch.") for dtype, kind in KIND_OF.items()}.get(name, name)
 
 
 def model_config(model: LoadedModel) -> dict[str, Any]:

@@ -128,6 +128,13 @@ class Decoder:
         return dict(kinds)
 
     @property
+    def weight_dtype(self) -> str:
+        """In what the large weights lie in memory: a dtype, or the kind of most of them where they are quantised."""
+        kinds = self.weight_kinds
+        most = max(kinds, key=kinds.__getitem__)
+        return {kind: str(dtype).removeprefix("torch.") for dtype, kind in KIND_OF.items()}.get(most, most)
+
+    @property
     def reads(self) -> WeightReads:
         """The bytes of weights that one pass reads, as they are held in memory."""
         layers, positions = self.layers, self.positions

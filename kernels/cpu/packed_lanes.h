@@ -29,14 +29,14 @@ INLINE Sixteen load_halves(const char *from) {
     memcpy(&halves, from, sizeof halves);
     return (Sixteen)_mm512_cvtph_ps(halves);
 #elif defined(__F16C__)
-    Sixteen wide;
+    Sixteen wide = {0};
     __m128i halves[2];
     memcpy(halves, from, sizeof halves);
     const __m256 both[2] = {_mm256_cvtph_ps(halves[0]), _mm256_cvtph_ps(halves[1])};
     memcpy(&wide, both, sizeof wide);
     return wide;
 #else
-    Sixteen wide;
+    Sixteen wide = {0};
     for (int i = 0; i < PACKED_SIDE; i++) {
         uint16_t bits;
         memcpy(&bits, from + i * sizeof bits, sizeof bits);
@@ -53,7 +53,7 @@ INLINE Sixteen load_bytes(const char *from, int is_signed) {
     memcpy(&bytes, from, sizeof bytes);
     return (Sixteen)_mm512_cvtepi32_ps(is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
 #else
-    Sums wide;
+    Sums wide = {0};
     for (int i = 0; i < PACKED_SIDE; i++) wide[i] = is_signed ? (int8_t)from[i] : (uint8_t)from[i];
     return as_floats(wide);
 #endif

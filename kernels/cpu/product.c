@@ -32,7 +32,7 @@ INLINE Vector load_float16(const char *from) {
     return (Vector)_mm256_cvtph_ps((__m128i)halves);
 #endif
 #else
-    Vector wide;
+    Vector wide = {0};
     for (int i = 0; i < LANES; i++) {
         uint16_t bits;
         memcpy(&bits, from + i * sizeof bits, sizeof bits);

@@ -44,7 +44,9 @@ def test_the_c_kernels_compute_what_their_peers_compute() -> None:
         assert isinstance(ours, torch.Tensor)
         assert isinstance(theirs, torch.Tensor)
         assert ours.dtype == theirs.dtype
-        assert torch.allclose(ours.float(), theirs.float(), atol=1e-4 if ours.dtype == torch.float32 else 0.2)
+        # A quantised product rounds x to 1/16256 of the largest of 32 numbers.
+        most = 2e-3 if case.kernel == "packed_linear" else 1e-4 if ours.dtype == torch.float32 else 0.2
+        assert torch.allclose(ours.float(), theirs.float(), atol=most)
 
 
 def test_a_row_is_arithmetic_on_its_times() -> None:
