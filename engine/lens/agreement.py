@@ -43,4 +43,5 @@ class Predictions:
 
     def _mean_log_p(self, other: Predictions) -> Tensor:
         """The mean of log p of `other` over the distribution `self`, [R]."""
-        return torch.linalg.vecdot(self._p, other._logits) - other._total
+        mean_logit: Tensor = torch.linalg.vecdot(self._p, other._logits)
+        return mean_logit - other._total
