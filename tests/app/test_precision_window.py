@@ -15,7 +15,9 @@ from engine.client.compared_text import SAMPLE_NAME, sample_text
 from engine.core.settings import CompareSpec
 from engine.figures.precision import precision_figures
 from engine.host import protocol
+from engine.session.writer import SessionWriter
 from tests.app.conftest import Engines
+from tests.engine.lens import made
 
 
 @pytest.fixture
@@ -62,6 +64,24 @@ def test_the_engine_compares_what_the_dialog_says_and_the_panel_comes_up(
     assert other._empty.sentence.text().startswith("A comparison of two precisions tells")
     assert window.shown.path
     assert precision_figures(window.shown.session).done == 1.0  # type: ignore[arg-type, union-attr]
+
+
+def test_an_opened_comparison_brings_its_panel_up_and_is_no_run(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    path = tmp_path / "compared.dscope"
+    with SessionWriter(path) as writer:
+        writer.append([*made.started(), *made.positions(0, 300), *made.layers()])
+    said: list[str] = []
+    window.take_over.said.connect(said.append)
+    window.open_path(str(path))
+    dock = window.docks["precision"]
+    qtbot.waitUntil(lambda: window.shown.path == str(path) and dock.is_seen)
+    qtbot.waitUntil(lambda: "nats a token" in dock.header.figures.text())
+    assert not window.replay.can_begin
+    assert not window.menus.actions["replay"].isEnabled()
+    window.menus.actions["take_over"].trigger()
+    assert said == ["A comparison of precisions has no prompt and no settings that a run could have."]
 
 
 def test_without_a_text_the_one_of_the_program_is_read(
