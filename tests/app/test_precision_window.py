@@ -16,7 +16,7 @@ from engine.core.settings import CompareSpec
 from engine.figures.precision import precision_figures
 from engine.host import protocol
 from engine.session.writer import SessionWriter
-from tests.app.conftest import Engines
+from tests.app.conftest import NEVER, Engines
 from tests.engine.lens import made
 
 
@@ -124,6 +124,21 @@ def test_a_refusal_is_told_and_the_window_can_run_again(
     assert said == ["demo is no other precision of it."]
     assert not window.control.asked
     assert window.menus.actions["compare_precision"].isEnabled()
+
+
+def test_it_is_stopped_while_the_other_model_is_loaded(
+    qtbot: QtBot, window: MainWindow, engines: Engines, dialog: PrecisionDialog, tmp_path: Path
+) -> None:
+    dialog.model.setEditText(str(tmp_path))
+    dialog.most_tokens.setValue(NEVER)
+    dialog.compare.click()
+    qtbot.waitUntil(lambda: bool(asked(engines)))
+    qtbot.waitUntil(lambda: window.run_panel.activity.text.startswith("Model B: Loading weights"))
+    assert window.run_panel.run_button.text() == "Cancel run"
+    window.menus.actions["stop"].trigger()
+    qtbot.waitUntil(lambda: any(isinstance(one, protocol.Stop) for one in engines.started[-1].sent))
+    assert not window.control.asked
+    qtbot.waitUntil(lambda: window.run_panel.run_button.text() == "Run")
 
 
 def test_buttons_choose_a_folder_a_file_and_a_text(
