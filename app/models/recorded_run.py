@@ -11,6 +11,7 @@ from engine.core.sampling import Sampling
 from engine.core.settings import Detail, Observation, Probe, RequestSpec, RunSpec, SwitchChange, Switches
 from engine.errors import InputError
 from engine.figures.metrics import by_id
+from engine.figures.precision import precision_fact
 from engine.session.joining import KIND as OF_A_SUITE
 from engine.session.paced import pace_of
 from engine.session.store import STEP_KINDS, Session
@@ -25,6 +26,10 @@ def recorded_run(session: Session) -> RunSpec:
     """The run of a session; raises InputError, whose message says, in the window's language, why there is none that
     could be made again.
     """
+    if precision_fact(session) is not None:
+        raise InputError(
+            translate("RecordedRun", "A comparison of precisions has no prompt and no settings that a run could have.")
+        )
     if session.serving is not None and session.serving.imported:
         raise InputError(translate("RecordedRun", "A profiler's trace tells no settings that a run could have."))
     if session.serving is not None:

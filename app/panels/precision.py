@@ -23,7 +23,6 @@ from app.panels.precision_words import (
     side_heads,
     side_rows,
 )
-from app.panels.untold import of_trace
 from app.widgets.bar_list import BarList
 from app.widgets.figure_table import FigureTable
 from app.widgets.line_chart import Line, LineChart
@@ -134,7 +133,7 @@ class PrecisionPanel(Panel):
         return ""
 
     def untold_text(self) -> str:
-        return of_trace(self.session) or (self.empty_text() if self.session is not None and self.is_empty else "")
+        return self.empty_text() if self.session is not None and self.session.serving and self.is_empty else ""
 
     def figures(self) -> str:
         """The divergence and the agreement, and how much is done where that is not all."""

@@ -90,11 +90,11 @@ class ActivityControl(QObject):
     def _now(self) -> tuple[str, float | None]:
         """(what is said of the run, how much of it is done)."""
         passed_s = self._clock() - self._since
-        if self._control.queued:
+        if self._is_asked and self._feed.asks_comparison and self._stage.endswith(OTHER):
+            return with_time(stage_words(self._stage), self._clock() - self._stage_since), self._loaded
+        if self._control.queued and self._loading_text():
             words = self.tr("The run starts when the model is ready: {}")
             return words.format(self._loading_text()), self._loaded or None
-        if self._is_asked and self._stage.endswith(OTHER):
-            return with_time(stage_words(self._stage), self._clock() - self._stage_since), self._loaded
         if self._is_asked:
             return (with_time(self.tr("Starting the run"), passed_s) if passed_s >= QUIET_S else ""), None
         progress = self._progress_of_step()

@@ -47,6 +47,8 @@ class Feed(EngineThread):
         self.recordings = recordings
         """The folder that runs are recorded in."""
         self._observation = Observation()
+        self.asks_comparison = False
+        """Whether what was asked for last is a comparison of precisions; its other model is loaded before it begins."""
         self._connect_own = connect
         self._attach = attach
         self._server: Callable[[], Source] | None = None
@@ -92,15 +94,18 @@ class Feed(EngineThread):
 
     def start_run(self, run: RunSpec, paused: bool = False) -> None:
         self._observation = run.observation
+        self.asks_comparison = False
         self.client.start(run, "window", paused)
         self.run_asked.emit()
 
     def compare(self, spec: CompareSpec) -> None:
         """Compare the loaded model with another precision of it."""
+        self.asks_comparison = True
         self.client.post(protocol.CompareModels(spec, "window"))
         self.run_asked.emit()
 
     def start_suite(self, suite: Suite | WantedSuite) -> None:
+        self.asks_comparison = False
         self.client.post(suite)
         self.run_asked.emit()
 

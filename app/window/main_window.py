@@ -111,7 +111,7 @@ class MainWindow(WindowParts):
         )
         self.requests = RequestListControl(self.run_panel, self.jobs, self)
         self.server = AttachControl(self, feed, self.run_panel, self.model, self.jobs, preferences)
-        self.precision = PrecisionControl(self, feed, self.model, self.jobs, preferences)
+        self.precision = PrecisionControl(self, feed, self.shown, self.model, self.jobs, preferences)
         self.strip = StepStrip(self.selection)
         self.status = StatusBar()
         self.setStatusBar(self.status)

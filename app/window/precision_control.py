@@ -15,11 +15,11 @@ from app.core.jobs import Jobs
 from app.core.preferences import Preferences
 from app.window.feed import Feed
 from app.window.model_control import ModelControl
+from app.window.shown_session import ShownSession
 from engine.client.compared_text import SAMPLE_NAME, read_text, sample_text
 from engine.core.settings import CompareSpec
 from engine.errors import InputError
 from engine.figures.precision import precision_fact
-from engine.session.store import Session
 
 if TYPE_CHECKING:
     from app.dialogs.precision import Asked, PrecisionDialog
@@ -31,12 +31,21 @@ class PrecisionControl(QObject):
     panel_wanted = Signal(str)
     """The name of the panel that is to come up."""
 
-    def __init__(self, window: QWidget, feed: Feed, model: ModelControl, jobs: Jobs, preferences: Preferences) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        feed: Feed,
+        shown: ShownSession,
+        model: ModelControl,
+        jobs: Jobs,
+        preferences: Preferences,
+    ) -> None:
         super().__init__(window)
         self._window, self._feed, self._model = window, feed, model
         self._jobs, self._preferences = jobs, preferences
         self.dialog: PrecisionDialog | None = None
-        feed.session_started.connect(self._on_session)
+        self._shown = shown
+        shown.changed.connect(self._on_shown)
 
     def ask(self) -> None:
         """Open the dialog; one that is open comes to the front."""
@@ -112,11 +121,13 @@ class PrecisionControl(QObject):
             self.dialog.deleteLater()
         self.dialog = None
 
-    # --- the feed tells ---------------------------------------------------------------------------------------------
+    # --- what is shown ----------------------------------------------------------------------------------------------
 
-    @Slot(object, str)
-    def _on_session(self, session: Session, _path: str) -> None:
-        if precision_fact(session) is not None:
+    @Slot()
+    def _on_shown(self) -> None:
+        """A comparison begins, or is opened: only one panel shows it."""
+        session = self._shown.session
+        if session is not None and precision_fact(session) is not None:
             self.panel_wanted.emit("precision")
 
 

@@ -21,6 +21,7 @@ from app.window.run_control import RunControl
 from app.window.shown_session import FiledSession, ShownSession
 from engine.client.play_clock import PlayClock, Waits
 from engine.client.replay import Replay
+from engine.figures.precision import precision_fact
 from engine.session.patience import Patience
 
 TICK_MS: Final = 25
@@ -96,8 +97,11 @@ class ReplayControl(QObject):
 
     @property
     def can_begin(self) -> bool:
-        """Whether what is shown can be replayed: a recording, or a run of this window that is over."""
-        return self._shown.now is not None and not (self._shown.is_live and self._control.active)
+        """Whether what is shown can be replayed: a recording of a run, or a run of this window that is over."""
+        filed = self._shown.now
+        if filed is None or (self._shown.is_live and self._control.active):
+            return False
+        return precision_fact(filed.session) is None  # which has no moments
 
     # --- what the user wants ----------------------------------------------------------------------------------------
 

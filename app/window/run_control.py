@@ -82,8 +82,8 @@ class RunControl(QObject):
 
     @property
     def queued(self) -> bool:
-        """Whether a run waits for the model, so that it can be cancelled."""
-        return self.asked and self.state in ("starting", "loading")
+        """Whether a run waits for the model, or a comparison for its other model, so that it can be cancelled."""
+        return self.asked and (self.state in ("starting", "loading") or self._feed.asks_comparison)
 
     # --- what the user wants ----------------------------------------------------------------------------------------
 
@@ -153,6 +153,8 @@ class RunControl(QObject):
     def cancel_start(self) -> None:
         """Forget the run that waits to begin."""
         self._feed.cancel_start()
+        if self._feed.asks_comparison:
+            self._feed.stop_run()  # the engine looks for it while it loads the other model
         self._ask(False)
 
     def measure_ceilings(self) -> None:

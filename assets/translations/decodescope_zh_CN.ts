@@ -37,6 +37,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>模型已加载</translation>
     </message>
     <message>
+        <source>Model B: {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Draft model: {}</source>
         <translation>草稿模型：{}</translation>
     </message>
@@ -59,6 +63,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{words}, {share} done</source>
         <translation>{words}，已完成 {share}</translation>
+    </message>
+    <message>
+        <source>Comparing precisions, {} done</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -1985,8 +1993,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>DecodeScope 会话 (*{});;所有文件 (*)</translation>
     </message>
     <message>
+        <source>Sessions, profiler traces and GGUF models ({sessions} {traces} {models});;DecodeScope sessions ({sessions});;PyTorch profiler traces ({traces});;GGUF models ({models});;All files (*)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Sessions and profiler traces ({sessions} {traces});;DecodeScope sessions ({sessions});;PyTorch profiler traces ({traces});;All files (*)</source>
-        <translation>会话与 profiler trace ({sessions} {traces});;DecodeScope 会话 ({sessions});;PyTorch profiler trace ({traces});;所有文件 (*)</translation>
+        <translation type="vanished">会话与 profiler trace ({sessions} {traces});;DecodeScope 会话 ({sessions});;PyTorch profiler trace ({traces});;所有文件 (*)</translation>
     </message>
 </context>
 <context>
@@ -3957,6 +3969,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>重新测量本设备读取和乘法的最高速度：MBU 和屋顶线以此为据</translation>
     </message>
     <message>
+        <source>Put another precision of the loaded model beside it over the same text: speed, bytes, divergence, layers by damage</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Begin a new run; one that goes on ends</source>
         <translation>开始新的运行；正在进行的运行会结束</translation>
     </message>
@@ -4125,6 +4141,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>打开模型文件夹…</translation>
     </message>
     <message>
+        <source>Open GGUF file…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Open request list…</source>
         <translation>打开请求列表…</translation>
     </message>
@@ -4231,6 +4251,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Use this recording&apos;s settings for the next run</source>
         <translation>下一次运行采用此记录的设置</translation>
+    </message>
+    <message>
+        <source>Compare precision…</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Measure ceilings again</source>
@@ -4375,6 +4399,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>模型文件夹</translation>
     </message>
     <message>
+        <source>Model in a GGUF file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>GGUF models (*.gguf);;All files (*)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Model</source>
         <translation>模型</translation>
     </message>
@@ -4387,8 +4419,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>选择模型文件夹</translation>
     </message>
     <message>
+        <source>Choose a model in a GGUF file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Demo model (bundled)</source>
         <translation>演示模型（内置）</translation>
+    </message>
+    <message>
+        <source>{name} · {size}</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -4577,6 +4617,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>一行是一个请求及其各项时间：首步之前的排队、首 token 时间（TTFT）、其后每个 token 的时间（TPOT）和总用时。下方是所显示请求的分位数：所选步范围内的请求，或处于所选状态的请求。单击列标题按该列排序。</translation>
     </message>
     <message>
+        <source>Run &gt; Compare precision… lets the loaded model (A, the reference) and another precision of it (B) read the same text, each token given. KL is the divergence of B&apos;s distribution of the next token from A&apos;s, in nats: 0 where both are the same. Perplexity is exp of the mean −log p of the text&apos;s own tokens. A layer&apos;s damage is the KL that remains when it alone has B&apos;s weights and all else is A&apos;s; these need not add up to the whole. Decode and prompt are timed in turn, without sampling.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>It shows what was imported from a trace of PyTorch&apos;s profiler. A row is a kernel of the device or a range of the host with the time of all its calls, of the selected steps or of the whole trace. Calls in no step are those that nothing in the trace leads back to one.</source>
         <translation>这里显示从 PyTorch profiler 的 trace 导入的内容。一行是设备的一个内核或主机的一个区间，以及其所有调用的时间，范围为所选的步或整个 trace。“不在步内”的调用，是 trace 中没有任何信息能将其追溯到某一步的调用。</translation>
     </message>
@@ -4615,6 +4659,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Enter goes to the step of the longest call of a row.</source>
         <translation>Enter 转到该行最长一次调用所在的步。</translation>
+    </message>
+    <message>
+        <source>↑ and ↓ go through the tokens that part.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>↑ and ↓ go from request to request.</source>
@@ -4730,6 +4778,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>How this recording, or a range of it, differs from another one or from a baseline, and why.</source>
         <translation>此记录或其中一段与另一个记录或基线有何差异，以及原因。</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <translation type="unfinished">精度</translation>
+    </message>
+    <message>
+        <source>What quantising costs: two precisions of one model over the same text, and which layers do the damage.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Utilisation</source>
@@ -5132,6 +5188,247 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>PrecisionControl</name>
+    <message>
+        <source>Name model B: a checkpoint folder or a GGUF file.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Model folder</source>
+        <translation type="unfinished">模型文件夹</translation>
+    </message>
+    <message>
+        <source>GGUF file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>GGUF files (*.gguf)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Text file</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>PrecisionDialog</name>
+    <message>
+        <source>Compare precision</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a checkpoint folder or a GGUF file of the same model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Folder…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;GGUF file…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>empty: a text that comes with the program</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Text file…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Compare</source>
+        <translation type="unfinished">对比</translation>
+    </message>
+    <message>
+        <source>A, the reference</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;B</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>B computes &amp;in</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>T&amp;ext</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Window</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>T&amp;okens</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens for each &amp;layer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Model B</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A checkpoint folder or a GGUF file of the same model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a checkpoint folder</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a GGUF file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>B computes in</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The precision of B&apos;s activations and sums</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Text</source>
+        <translation type="unfinished">文本</translation>
+    </message>
+    <message>
+        <source>A text file in UTF-8 that both models read</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a text file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Window</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The text is cut into contexts of so many tokens, each on its own</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens</source>
+        <translation type="unfinished">Token</translation>
+    </message>
+    <message>
+        <source>Compare on so many tokens from the beginning of the text</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens for each layer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Judge each layer of B alone on so many tokens; 0: judge none</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Load B and compare; Stop ends it at any time</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>PrecisionPanel</name>
+    <message>
+        <source>Both models</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens at which the models part</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Page</source>
+        <translation type="unfinished">页面</translation>
+    </message>
+    <message>
+        <source>By damage</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>By layer</source>
+        <translation type="unfinished">按层</translation>
+    </message>
+    <message>
+        <source>By token</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Parting</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What each layer does when it alone has B&apos;s weights: the most damage first</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What each layer does when it alone has B&apos;s weights: in the order of the model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The divergence of B from A at each token of the text</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The tokens at which A and B find another token likeliest</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KL divergence by token</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>token</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What quantising costs appears here: Run &gt; Compare precision… puts another precision of the loaded model beside it over the same text, token by token and layer by layer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KL {kl} a token {measured} · top token the same {same} {derived}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{} done</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KL a token when one layer alone has B&apos;s weights {mark} · the same top token</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Layers come after the tokens.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No layer was asked for.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KL {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>mean so far {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KL(A‖B) at each token</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n} of {asked} tokens of {text}, in windows of {window}. {layers} of {all} layers judged, on {judged} tokens each.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>ProbeSettings</name>
     <message>
         <source>Needs a CUDA device: Nsight Systems traces its kernels.</source>
@@ -5366,6 +5663,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
 </context>
 <context>
     <name>RecordedRun</name>
+    <message>
+        <source>A comparison of precisions has no prompt and no settings that a run could have.</source>
+        <translation type="unfinished"></translation>
+    </message>
     <message>
         <source>A profiler&apos;s trace tells no settings that a run could have.</source>
         <translation>profiler trace 不提供可用于运行的设置。</translation>
@@ -6650,12 +6951,16 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>采样：贪心</translation>
     </message>
     <message>
+        <source>The model&apos;s makers suggest this, in generation_config.json or in the GGUF file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Use the model&apos;s: {}</source>
         <translation>采用模型建议：{}</translation>
     </message>
     <message>
         <source>The model&apos;s makers suggest this (generation_config.json)</source>
-        <translation>模型作者的建议（generation_config.json）</translation>
+        <translation type="vanished">模型作者的建议（generation_config.json）</translation>
     </message>
     <message>
         <source>temperature {}</source>
@@ -6664,6 +6969,18 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Sampling: {}</source>
         <translation>采样：{}</translation>
+    </message>
+    <message>
+        <source>As the model&apos;s makers suggest</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Greedy instead</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Always the most likely token, in every run until you choose otherwise</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>How the next token is drawn; takes effect with the next run</source>
@@ -9061,6 +9378,10 @@ A double click shows one layer.</source>
     <message>
         <source>A profiler&apos;s trace tells of kernels and ranges, not of tokens, positions or memory. This panel needs a run of DecodeScope&apos;s own engine, or a server. Timeline and Kernels show the trace.</source>
         <translation>profiler trace 只提供内核和区间，不提供 token、位置或内存。此面板需要用 DecodeScope 自己的引擎运行，或连接服务器。“时间线”和“内核”面板会显示该 trace。</translation>
+    </message>
+    <message>
+        <source>A comparison of two precisions tells of a text that is given, not of one that is generated step by step. This panel needs a run; Precision shows the comparison.</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>

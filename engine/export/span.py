@@ -73,6 +73,8 @@ class Span:
         count = len(table)  # first: a session that is recorded grows meanwhile
         if self.steps is None:
             return np.arange(count)
+        if table in self.session.precision:  # of a text that was given, not of any step
+            return np.empty(0, np.int64)
         if table is self.session.tokens:
             return token_rows(self.session, self.steps)
         if "step_id" in table.names:

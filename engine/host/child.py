@@ -9,12 +9,16 @@ import gc
 import threading
 from collections import deque
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from engine.host import protocol
 from engine.host.child_process import read_commands, run_child
 
 if TYPE_CHECKING:
     from engine.host.service import Service
+
+
+STOP: Final = protocol.encode(protocol.Stop())
 
 
 class Inbox:
@@ -23,6 +27,10 @@ class Inbox:
     def __init__(self) -> None:
         self.commands: deque[bytes] = deque()
         self.bell = threading.Event()
+
+    def asks_to_stop(self) -> bool:
+        """Whether a Stop command waits: what takes long looks at this while no other command can be carried out."""
+        return STOP in self.commands
 
     def take(self, command: bytes) -> None:
         """Add a command, and wake the engine."""
@@ -41,7 +49,7 @@ def serve(connection: Connection) -> None:
     from engine.host.service import Service  # noqa: PLC0415 - takes seconds: it imports torch
 
     outbox = Outbox()
-    service = Service(outbox.put, outbox.start_run)
+    service = Service(outbox.put, outbox.start_run, inbox.asks_to_stop)
     sender = Sender(outbox, connection, SEND_EVERY_S, service.progress)
     sender.start()
     gc.freeze()  # what torch and its like hold stays: a collection that goes through it holds up a step for 75 ms

@@ -35,6 +35,10 @@ class Comparing:
         self._emit([Mark(time.perf_counter_ns() - self._zero_ns, kind, label)])
 
 
+class LoadingStopped(Exception):  # noqa: N818 - no error: somebody asked for it
+    """The loading of the other model is not wanted any more."""
+
+
 def load_other(spec: CompareSpec, model: LoadedModel, progress: Progress) -> LoadedModel:
     """Load the other model of a comparison, on the device of the loaded one and with as many threads."""
     own = LoadSpec(spec.model, device=str(model.device), dtype=spec.dtype, threads=torch.get_num_threads())

@@ -18,7 +18,7 @@ from engine.decode.engine import Engine
 from engine.decode.new_request import prompt_tokens
 from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
-from engine.host.comparing import Comparing, load_other
+from engine.host.comparing import Comparing, LoadingStopped, load_other
 from engine.host.kept_ceilings import KeptCeilings
 from engine.host.model_facts import model_meta
 from engine.host.pacing import Pacing
@@ -57,7 +57,12 @@ class Service:
     leaves the service able to start another.
     """
 
-    def __init__(self, emit: Callable[[list[AnyEvent]], None], start_run: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, emit: Callable[[list[AnyEvent]], None], start_run: Callable[[], None] = lambda: None,
+        asks_to_stop: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """`asks_to_stop` says whether a Stop command waits while another command is carried out."""
+        self._asks_to_stop = asks_to_stop
         self._emit = emit
         self._start_run = start_run
         self._model: LoadedModel | None = None
@@ -226,8 +231,15 @@ class Service:
 
         def tell(stage: str, fraction: float) -> None:
             self._emit([Loading(stage, fraction)])
+            if self._asks_to_stop():
+                raise LoadingStopped
 
-        comparison = Comparison(self._model, load_other(command.spec, self._model, tell), command.spec)
+        try:
+            other = load_other(command.spec, self._model, tell)
+        except LoadingStopped:
+            self._end("stopped")
+            return
+        comparison = Comparison(self._model, other, command.spec)
         self._start_run()
         meta = model_meta(self._model) | {"command": command.command_line, "precision": as_fact(comparison.fact)}
         meta["epoch_ns"] = str(time.time_ns())

@@ -43,5 +43,5 @@ class Predictions:
 
     def _mean_log_p(self, other: Predictions) -> Tensor:
         """The mean of log p of `other` over the distribution `self`, [R]."""
-        mean: Tensor = torch.linalg.vecdot(self._p, other._logits) - other._total
-        return mean
+        mean_logit: Tensor = torch.linalg.vecdot(self._p, other._logits)
+        return mean_logit - other._total

@@ -42,7 +42,7 @@ def layer_damage(a: Passes, b: Passes, ids: list[int], first_id: int) -> Iterato
             ends.append(a.through(ids, range(layer + 1, count), exchanged))
             yield []
         sums = [_Sums() for _ in layers]
-        for rows in chunks(len(ids) - 1):
+        for rows in chunks(len(ids) - 1, a.model.config.vocab):
             _judge(a, ids, rows, states[-1], ends, sums)
             yield []
         yield [

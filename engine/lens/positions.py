@@ -21,7 +21,7 @@ def predictions(a: Passes, b: Passes, ids: list[int], start: int, first_id: int)
     of_b = b.last(ids)
     yield []
     targets = torch.tensor(ids[1:], device=a.model.device)
-    for rows in chunks(len(ids) - 1):
+    for rows in chunks(len(ids) - 1, a.model.config.vocab):
         tokens = targets[rows]
         own = Predictions(a.logits(of_a.rows(rows)), f"{a.model.name} (A)")
         other = Predictions(b.logits(of_b.rows(rows)), f"{b.model.name} (B)")

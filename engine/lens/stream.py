@@ -18,7 +18,9 @@ from engine.decode.capabilities import unavailable_for
 from engine.model.loader import LoadedModel
 
 ROWS_AT_ONCE: Final = 64
-"""Of so many positions the logits are in memory at once: 39 MB in float32 for a vocabulary of 152 000."""
+"""Of so many positions the logits are in memory at once, and of fewer where a vocabulary is large."""
+CHUNK_BYTES: Final = 64 * 2**20
+"""Most bytes of the logits of these positions in float64; three such tensors are there at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Passes:
         return Batch.of([(0, 0, ids)], device=str(self.model.device))
 
 
-def chunks(rows: int) -> Iterator[slice]:
-    """The rows in parts of at most ROWS_AT_ONCE."""
-    for first in range(0, rows, ROWS_AT_ONCE):
-        yield slice(first, min(first + ROWS_AT_ONCE, rows))
+def chunks(rows: int, vocab: int) -> Iterator[slice]:
+    """The rows in parts of at most ROWS_AT_ONCE, whose logits take at most CHUNK_BYTES."""
+    most = max(1, min(ROWS_AT_ONCE, CHUNK_BYTES // (8 * vocab)))
+    for first in range(0, rows, most):
+        yield slice(first, min(first + most, rows))

@@ -35,6 +35,8 @@ READY = schema.ModelReady(
 )  # fmt: skip
 
 
+NEVER = 2**20
+"""With so many tokens to compare on, a comparison's other model is loaded for ever."""
 LONGEST_WAIT_S = 0.01
 """How long an engine waits for what nobody sends it: each window that is closed waits for the end of it."""
 
@@ -77,8 +79,10 @@ class ScriptedEngine:
                 self.answer(schema.StateChanged("paused" if command.paused else "running"))
             case protocol.CompareModels(spec) if spec.model == "demo":
                 self.answer(schema.Refused("CompareModels", "InputError", "demo is no other precision of it."))
-            case protocol.CompareModels():
+            case protocol.CompareModels(spec):
                 self.answer(schema.Loading("Loading weights (B)", 0.5))
+                if spec.most_tokens == NEVER:
+                    return
                 self._run = iter([made.started(), made.positions(0, 200), made.positions(200, 300), made.layers()])
                 self._paused = False
                 self.answer(schema.StateChanged("running"))

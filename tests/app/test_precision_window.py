@@ -15,7 +15,9 @@ from engine.client.compared_text import SAMPLE_NAME, sample_text
 from engine.core.settings import CompareSpec
 from engine.figures.precision import precision_figures
 from engine.host import protocol
-from tests.app.conftest import Engines
+from engine.session.writer import SessionWriter
+from tests.app.conftest import NEVER, Engines
+from tests.engine.lens import made
 
 
 @pytest.fixture
@@ -64,6 +66,24 @@ def test_the_engine_compares_what_the_dialog_says_and_the_panel_comes_up(
     assert precision_figures(window.shown.session).done == 1.0  # type: ignore[arg-type, union-attr]
 
 
+def test_an_opened_comparison_brings_its_panel_up_and_is_no_run(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    path = tmp_path / "compared.dscope"
+    with SessionWriter(path) as writer:
+        writer.append([*made.started(), *made.positions(0, 300), *made.layers()])
+    said: list[str] = []
+    window.take_over.said.connect(said.append)
+    window.open_path(str(path))
+    dock = window.docks["precision"]
+    qtbot.waitUntil(lambda: window.shown.path == str(path) and dock.is_seen)
+    qtbot.waitUntil(lambda: "nats a token" in dock.header.figures.text())
+    assert not window.replay.can_begin
+    assert not window.menus.actions["replay"].isEnabled()
+    window.menus.actions["take_over"].trigger()
+    assert said == ["A comparison of precisions has no prompt and no settings that a run could have."]
+
+
 def test_without_a_text_the_one_of_the_program_is_read(
     qtbot: QtBot, engines: Engines, dialog: PrecisionDialog, tmp_path: Path
 ) -> None:
@@ -104,6 +124,21 @@ def test_a_refusal_is_told_and_the_window_can_run_again(
     assert said == ["demo is no other precision of it."]
     assert not window.control.asked
     assert window.menus.actions["compare_precision"].isEnabled()
+
+
+def test_it_is_stopped_while_the_other_model_is_loaded(
+    qtbot: QtBot, window: MainWindow, engines: Engines, dialog: PrecisionDialog, tmp_path: Path
+) -> None:
+    dialog.model.setEditText(str(tmp_path))
+    dialog.most_tokens.setValue(NEVER)
+    dialog.compare.click()
+    qtbot.waitUntil(lambda: bool(asked(engines)))
+    qtbot.waitUntil(lambda: window.run_panel.activity.text.startswith("Model B: Loading weights"))
+    assert window.run_panel.run_button.text() == "Cancel run"
+    window.menus.actions["stop"].trigger()
+    qtbot.waitUntil(lambda: any(isinstance(one, protocol.Stop) for one in engines.started[-1].sent))
+    assert not window.control.asked
+    qtbot.waitUntil(lambda: window.run_panel.run_button.text() == "Run")
 
 
 def test_buttons_choose_a_folder_a_file_and_a_text(

@@ -136,7 +136,7 @@ def test_no_panel_shows_zeros_of_what_a_trace_does_not_tell(qtbot: QtBot, traced
     if name in ("timeline", "kernels", "session"):
         assert not dock.panel.is_empty
         assert "token" not in dock.header.figures.text()
-    elif name in ("query", "compare"):  # they show what they are asked for
+    elif name in ("query", "compare", "precision"):  # they show what they are asked for
         assert dock._empty.sentence.text() == dock.panel.empty_text()
     else:
         assert dock.panel.is_empty

@@ -24,6 +24,7 @@ def test_every_table_is_a_file_and_the_blobs_are_spelled_out(tmp_path: Path) -> 
     assert {p.stem for p in (tmp_path / "out").iterdir()} == {
         "meta", "configs", "requests", "steps", "step_layers", "tokens", "work", "speculation", "kv_blocks",
         "attention", "device_samples", "metric_samples", "marks", "token_texts", "trace_names", "kernels", "ranges",
+        "precision_positions", "precision_layers", "precision_timings",
     }  # fmt: skip
     steps = read(tmp_path / "out" / "steps.csv")
     assert len(steps) == 20

@@ -9,9 +9,12 @@ import pytest
 
 from engine.core.settings import CompareSpec, LoadSpec, RequestSpec, RunSpec
 from engine.host import protocol
+from engine.host.child import Inbox
+from engine.host.service import Service
 from engine.lens.positions import predictions
 from engine.session.precision_fact import precision_of
 from engine.session.schema import (
+    AnyEvent,
     Loading,
     Mark,
     PrecisionLayer,
@@ -87,6 +90,29 @@ def test_what_cannot_be_compared_is_refused_and_the_model_stays(bench: Bench, ti
     assert bench.refusal(command(tiny_llama)).message.startswith("A run is going on")
     assert bench.refusal(protocol.Start(RunSpec((RequestSpec("a"),)))).message.startswith("A run is going on")
     bench.finish()
+
+
+def test_it_is_stopped_while_the_other_model_is_loaded(tiny_llama: Path) -> None:
+    asked = [False]
+    events: list[AnyEvent] = []
+    service = Service(events.extend, asks_to_stop=lambda: asked[0])
+    service.handle(protocol.Load(LoadSpec(str(tiny_llama), device="cpu", dtype="float32")))
+    asked[0] = True
+    service.handle(command(tiny_llama))
+    assert events[-2:] == [RunEnded("stopped"), StateChanged("idle")]
+    assert not any(isinstance(event, SessionStarted | Refused) for event in events)
+    assert not service.running
+    asked[0] = False
+    service.handle(command(tiny_llama))
+    assert service.running
+
+
+def test_an_engine_sees_a_stop_that_waits() -> None:
+    inbox = Inbox()
+    inbox.take(protocol.encode(protocol.Pause()))
+    assert not inbox.asks_to_stop()
+    inbox.take(protocol.encode(protocol.Stop()))
+    assert inbox.asks_to_stop()
 
 
 def test_without_a_model_there_is_nothing_to_compare_with(tiny_llama: Path) -> None:

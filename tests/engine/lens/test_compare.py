@@ -133,6 +133,12 @@ def test_logits_are_in_memory_for_some_positions_at_a_time(
     assert sum(rows) == 2 * 199
 
 
+def test_a_large_vocabulary_takes_no_more_memory() -> None:
+    assert [part.stop - part.start for part in stream.chunks(130, 49_152)] == [64, 64, 2]
+    assert [part.stop - part.start for part in stream.chunks(70, 262_144)] == [32, 32, 6]
+    assert [part.stop - part.start for part in stream.chunks(2, 10**9)] == [1, 1]
+
+
 def test_speed_is_of_both_models_in_turn(folders: tuple[Path, Path], models: tuple[LoadedModel, LoadedModel]) -> None:
     session = session_of(Comparison(*models, spec(folders[1], most=32)))
     table = session.precision_timings

@@ -63,7 +63,8 @@ def packs_used(path: Path, table: str) -> int:
 def test_packs_that_agree_with_their_rows_are_used(whole: Path) -> None:
     assert {table: packs_used(whole, table) for table in PACKED} == {
         "steps": STEPS, "tokens": 2 * STEPS, "work": 2 * STEPS, "speculation": 0, "kv_blocks": 0, "device_samples": 2,
-        "metric_samples": 0, "kernels": 0, "ranges": 0,
+        "metric_samples": 0, "kernels": 0, "ranges": 0, "precision_positions": 0, "precision_layers": 0,
+        "precision_timings": 0,
     }  # fmt: skip
 
 
