@@ -14,7 +14,6 @@ from app.widgets.themed_table import Cell
 from engine.figures.precision import LayerFigures, PrecisionFigures, SideFigures
 from engine.session.store import Session
 
-CONTEXT: Final = "PrecisionPanel"
 LITTLE: Final = 0.01
 """Share of the weights below which a kind is only in the tool tip: norms are a thousandth."""
 
@@ -49,9 +48,9 @@ def side_heads() -> list[tuple[str, str]]:
     """The heads of the table of both models."""
     return [
         ("", ""),
-        ("A", QCoreApplication.translate(CONTEXT, "The reference")),
-        ("B", QCoreApplication.translate(CONTEXT, "The model that is compared with it")),
-        ("B/A", QCoreApplication.translate(CONTEXT, "B divided by A")),
+        ("A", QCoreApplication.translate("PrecisionPanel", "The reference")),
+        ("B", QCoreApplication.translate("PrecisionPanel", "The model that is compared with it")),
+        ("B/A", QCoreApplication.translate("PrecisionPanel", "B divided by A")),
     ]
 
 
@@ -67,44 +66,48 @@ def side_rows(found: PrecisionFigures) -> list[list[Cell]]:
 
     sides = (a, b)
     return [
-        texts(translate(CONTEXT, "Model"), name_of(a.name), name_of(b.name), ""),
+        texts(translate("PrecisionPanel", "Model"), name_of(a.name), name_of(b.name), ""),
         [
             Cell(
-                translate(CONTEXT, "Weights held as"),
-                translate(CONTEXT, "Kinds of weights as they lie in memory; the tool tip of each has their bytes"),
+                translate("PrecisionPanel", "Weights held as"),
+                translate(
+                    "PrecisionPanel", "Kinds of weights as they lie in memory; the tool tip of each has their bytes"
+                ),
             ),
             *(Cell(main_kinds(one), kinds_text(one)) for one in sides),
             Cell(""),
         ],
         texts(
-            translate(CONTEXT, "Computed in"), a.dtype, b.dtype,
-            translate(CONTEXT, "The precision of activations and sums"),
+            translate("PrecisionPanel", "Computed in"), a.dtype, b.dtype,
+            translate("PrecisionPanel", "The precision of activations and sums"),
         ),
         row(
-            translate(CONTEXT, "Decode step"), MEASURED,
-            translate(CONTEXT, "Steps of one position, without sampling: the median of those that were timed in turn"),
+            translate("PrecisionPanel", "Decode step"), MEASURED,
+            translate(
+                "PrecisionPanel", "Steps of one position, without sampling: the median of those that were timed in turn"
+            ),
             [rate(one.decode_tokens_per_s, "tokens/s") for one in sides],
             (a.decode_tokens_per_s, b.decode_tokens_per_s),
         ),
         row(
-            translate(CONTEXT, "Prompt"), MEASURED,
-            translate(CONTEXT, "One pass over the first window, but for its last tokens: the median"),
+            translate("PrecisionPanel", "Prompt"), MEASURED,
+            translate("PrecisionPanel", "One pass over the first window, but for its last tokens: the median"),
             [rate(one.prompt_tokens_per_s, "tokens/s") for one in sides],
             (a.prompt_tokens_per_s, b.prompt_tokens_per_s),
         ),
         row(
-            translate(CONTEXT, "Weights read a token"), DERIVED,
-            translate(CONTEXT, "Bytes of weights that a step of one position reads"),
+            translate("PrecisionPanel", "Weights read a token"), DERIVED,
+            translate("PrecisionPanel", "Bytes of weights that a step of one position reads"),
             [memory(one.read_bytes) for one in sides], (a.read_bytes, b.read_bytes),
         ),
         row(
-            translate(CONTEXT, "Memory of weights"), DERIVED,
-            translate(CONTEXT, "Bytes that all weights take in memory"),
+            translate("PrecisionPanel", "Memory of weights"), DERIVED,
+            translate("PrecisionPanel", "Bytes that all weights take in memory"),
             [memory(one.weight_bytes) for one in sides], (a.weight_bytes, b.weight_bytes),
         ),
         row(
-            translate(CONTEXT, "Perplexity"), MEASURED,
-            translate(CONTEXT, "How many tokens the model wavers between: exp of the mean of −log p"),
+            translate("PrecisionPanel", "Perplexity"), MEASURED,
+            translate("PrecisionPanel", "How many tokens the model wavers between: exp of the mean of −log p"),
             [plain_number(one.perplexity) for one in sides], (a.perplexity, b.perplexity),
         ),
     ]  # fmt: skip
@@ -114,10 +117,10 @@ def layer_bars(layers: list[LayerFigures]) -> list[Bar]:
     """A bar for each layer: the divergence that it causes when it alone is B's."""
     translate, colours = QCoreApplication.translate, theme()
     most = max((one.kl for one in layers), default=0.0)
-    tip = translate(CONTEXT, "KL {kl} a token · same top token {same} · perplexity {perplexity} · {n} tokens")
+    tip = translate("PrecisionPanel", "KL {kl} a token · same top token {same} · perplexity {perplexity} · {n} tokens")
     return [
         Bar(
-            translate(CONTEXT, "layer {}").format(one.layer), one.kl / most if most > 0 else 0.0,
+            translate("PrecisionPanel", "layer {}").format(one.layer), one.kl / most if most > 0 else 0.0,
             f"{nats(one.kl)} · {percent(one.same_top)}", colours.accent,
             tip=tip.format(
                 kl=nats(one.kl), same=percent(one.same_top), perplexity=plain_number(one.perplexity),
@@ -132,13 +135,16 @@ def parted_heads() -> list[tuple[str, str]]:
     """The heads of the table of tokens at which the two models part."""
     translate = QCoreApplication.translate
     return [
-        (translate(CONTEXT, "Position"), translate(CONTEXT, "The index of the predicted token in the text")),
-        (translate(CONTEXT, "Token"), translate(CONTEXT, "The token that the text has there")),
-        (translate(CONTEXT, "A's top"), translate(CONTEXT, "The token that A finds likeliest")),
-        (translate(CONTEXT, "B's top"), translate(CONTEXT, "The token that B finds likeliest")),
-        (f"KL {MEASURED}", translate(CONTEXT, "KL(A‖B) of the two distributions there")),
-        (f"−log p A {MEASURED}", translate(CONTEXT, "Of the token that the text has, in nats")),
-        (f"−log p B {MEASURED}", translate(CONTEXT, "Of the token that the text has, in nats")),
+        (
+            translate("PrecisionPanel", "Position"),
+            translate("PrecisionPanel", "The index of the predicted token in the text"),
+        ),
+        (translate("PrecisionPanel", "Token"), translate("PrecisionPanel", "The token that the text has there")),
+        (translate("PrecisionPanel", "A's top"), translate("PrecisionPanel", "The token that A finds likeliest")),
+        (translate("PrecisionPanel", "B's top"), translate("PrecisionPanel", "The token that B finds likeliest")),
+        (f"KL {MEASURED}", translate("PrecisionPanel", "KL(A‖B) of the two distributions there")),
+        (f"−log p A {MEASURED}", translate("PrecisionPanel", "Of the token that the text has, in nats")),
+        (f"−log p B {MEASURED}", translate("PrecisionPanel", "Of the token that the text has, in nats")),
     ]
 
 
@@ -156,19 +162,21 @@ def position_words(session: Session, row: int) -> str:
     """The tool tip of one prediction in the chart."""
     table, translate = session.precision_positions, QCoreApplication.translate
     lines = [
-        translate(CONTEXT, "{position}: {token} after {n} tokens").format(
+        translate("PrecisionPanel", "{position}: {token} after {n} tokens").format(
             position=count(int(table["position"][row])), token=token_at(session, int(table["token_id"][row])),
             n=count(int(table["context"][row])),
         ),
-        translate(CONTEXT, "KL {kl} · −log p: A {a}, B {b}").format(
+        translate("PrecisionPanel", "KL {kl} · −log p: A {a}, B {b}").format(
             kl=nats(float(table["kl"][row])), a=nats(float(table["nll_a"][row])), b=nats(float(table["nll_b"][row])),
         ),
     ]  # fmt: skip
     top_a, top_b = int(table["top_a"][row]), int(table["top_b"][row])
     if top_a == top_b:
-        lines.append(translate(CONTEXT, "likeliest: {}").format(token_at(session, top_a)))
+        lines.append(translate("PrecisionPanel", "likeliest: {}").format(token_at(session, top_a)))
     else:
         lines.append(
-            translate(CONTEXT, "likeliest: A {a}, B {b}").format(a=token_at(session, top_a), b=token_at(session, top_b))
+            translate("PrecisionPanel", "likeliest: A {a}, B {b}").format(
+                a=token_at(session, top_a), b=token_at(session, top_b)
+            )
         )
     return "\n".join(lines)

@@ -38,7 +38,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Model B: {}</source>
-        <translation type="unfinished"></translation>
+        <translation>模型 B：{}</translation>
     </message>
     <message>
         <source>Draft model: {}</source>
@@ -66,7 +66,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Comparing precisions, {} done</source>
-        <translation type="unfinished"></translation>
+        <translation>正在对比精度，已完成 {}</translation>
     </message>
 </context>
 <context>
@@ -1994,11 +1994,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Sessions, profiler traces and GGUF models ({sessions} {traces} {models});;DecodeScope sessions ({sessions});;PyTorch profiler traces ({traces});;GGUF models ({models});;All files (*)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Sessions and profiler traces ({sessions} {traces});;DecodeScope sessions ({sessions});;PyTorch profiler traces ({traces});;All files (*)</source>
-        <translation type="vanished">会话与 profiler trace ({sessions} {traces});;DecodeScope 会话 ({sessions});;PyTorch profiler trace ({traces});;所有文件 (*)</translation>
+        <translation>会话、性能分析 trace 与 GGUF 模型 ({sessions} {traces} {models});;DecodeScope 会话 ({sessions});;PyTorch 性能分析 trace ({traces});;GGUF 模型 ({models});;所有文件 (*)</translation>
     </message>
 </context>
 <context>
@@ -3970,7 +3966,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Put another precision of the loaded model beside it over the same text: speed, bytes, divergence, layers by damage</source>
-        <translation type="unfinished"></translation>
+        <translation>让已加载模型的另一种精度与它读同一段文本：速度、字节数、散度，以及按损害排序的各层</translation>
     </message>
     <message>
         <source>Begin a new run; one that goes on ends</source>
@@ -4142,7 +4138,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Open GGUF file…</source>
-        <translation type="unfinished"></translation>
+        <translation>打开 GGUF 文件…</translation>
     </message>
     <message>
         <source>Open request list…</source>
@@ -4254,7 +4250,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Compare precision…</source>
-        <translation type="unfinished"></translation>
+        <translation>对比精度…</translation>
     </message>
     <message>
         <source>Measure ceilings again</source>
@@ -4400,11 +4396,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Model in a GGUF file</source>
-        <translation type="unfinished"></translation>
+        <translation>GGUF 文件中的模型</translation>
     </message>
     <message>
         <source>GGUF models (*.gguf);;All files (*)</source>
-        <translation type="unfinished"></translation>
+        <translation>GGUF 模型 (*.gguf);;所有文件 (*)</translation>
     </message>
     <message>
         <source>Model</source>
@@ -4420,7 +4416,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Choose a model in a GGUF file</source>
-        <translation type="unfinished"></translation>
+        <translation>选择 GGUF 文件中的模型</translation>
     </message>
     <message>
         <source>Demo model (bundled)</source>
@@ -4428,7 +4424,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>{name} · {size}</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} · {size}</translation>
     </message>
 </context>
 <context>
@@ -4618,7 +4614,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Run &gt; Compare precision… lets the loaded model (A, the reference) and another precision of it (B) read the same text, each token given. KL is the divergence of B&apos;s distribution of the next token from A&apos;s, in nats: 0 where both are the same. Perplexity is exp of the mean −log p of the text&apos;s own tokens. A layer&apos;s damage is the KL that remains when it alone has B&apos;s weights and all else is A&apos;s; these need not add up to the whole. Decode and prompt are timed in turn, without sampling.</source>
-        <translation type="unfinished"></translation>
+        <translation>“运行 &gt; 对比精度…”让已加载的模型（A，基准）与它的另一种精度（B）读同一段文本，每个 token 都是给定的。KL 是 B 对下一个 token 的分布相对 A 的散度，单位 nat：两者相同时为 0。困惑度是文本自身各 token 的平均 −log p 的指数。某层的损害，是仅该层用 B 的权重、其余都用 A 时的 KL；各层之和不必等于总体。解码与提示轮流计时，不采样。</translation>
     </message>
     <message>
         <source>It shows what was imported from a trace of PyTorch&apos;s profiler. A row is a kernel of the device or a range of the host with the time of all its calls, of the selected steps or of the whole trace. Calls in no step are those that nothing in the trace leads back to one.</source>
@@ -4662,7 +4658,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>↑ and ↓ go through the tokens that part.</source>
-        <translation type="unfinished"></translation>
+        <translation>↑ 与 ↓ 逐个查看分歧的 token。</translation>
     </message>
     <message>
         <source>↑ and ↓ go from request to request.</source>
@@ -4781,11 +4777,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Precision</source>
-        <translation type="unfinished">精度</translation>
+        <translation>精度</translation>
     </message>
     <message>
         <source>What quantising costs: two precisions of one model over the same text, and which layers do the damage.</source>
-        <translation type="unfinished"></translation>
+        <translation>量化的代价：一个模型的两种精度读同一段文本，以及损害来自哪些层。</translation>
     </message>
     <message>
         <source>Utilisation</source>
@@ -5191,241 +5187,377 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>PrecisionControl</name>
     <message>
         <source>Name model B: a checkpoint folder or a GGUF file.</source>
-        <translation type="unfinished"></translation>
+        <translation>请指定模型 B：检查点文件夹或 GGUF 文件。</translation>
     </message>
     <message>
         <source>Model folder</source>
-        <translation type="unfinished">模型文件夹</translation>
+        <translation>模型文件夹</translation>
     </message>
     <message>
         <source>GGUF file</source>
-        <translation type="unfinished"></translation>
+        <translation>GGUF 文件</translation>
     </message>
     <message>
         <source>GGUF files (*.gguf)</source>
-        <translation type="unfinished"></translation>
+        <translation>GGUF 文件 (*.gguf)</translation>
     </message>
     <message>
         <source>Text file</source>
-        <translation type="unfinished"></translation>
+        <translation>文本文件</translation>
     </message>
 </context>
 <context>
     <name>PrecisionDialog</name>
     <message>
         <source>Compare precision</source>
-        <translation type="unfinished"></translation>
+        <translation>对比精度</translation>
     </message>
     <message>
         <source>a checkpoint folder or a GGUF file of the same model</source>
-        <translation type="unfinished"></translation>
+        <translation>同一模型的检查点文件夹或 GGUF 文件</translation>
     </message>
     <message>
         <source>&amp;Folder…</source>
-        <translation type="unfinished"></translation>
+        <translation>文件夹(&amp;F)…</translation>
     </message>
     <message>
         <source>&amp;GGUF file…</source>
-        <translation type="unfinished"></translation>
+        <translation>GGUF 文件(&amp;G)…</translation>
     </message>
     <message>
         <source>empty: a text that comes with the program</source>
-        <translation type="unfinished"></translation>
+        <translation>留空：使用程序自带的文本</translation>
     </message>
     <message>
         <source>&amp;Text file…</source>
-        <translation type="unfinished"></translation>
+        <translation>文本文件(&amp;T)…</translation>
     </message>
     <message>
         <source>Compare</source>
-        <translation type="unfinished">对比</translation>
+        <translation>对比</translation>
     </message>
     <message>
         <source>A, the reference</source>
-        <translation type="unfinished"></translation>
+        <translation>A，基准</translation>
     </message>
     <message>
         <source>&amp;B</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;B</translation>
     </message>
     <message>
         <source>B computes &amp;in</source>
-        <translation type="unfinished"></translation>
+        <translation>B 的计算精度(&amp;I)</translation>
     </message>
     <message>
         <source>T&amp;ext</source>
-        <translation type="unfinished"></translation>
+        <translation>文本(&amp;E)</translation>
     </message>
     <message>
         <source>&amp;Window</source>
-        <translation type="unfinished"></translation>
+        <translation>窗口(&amp;W)</translation>
     </message>
     <message>
         <source>T&amp;okens</source>
-        <translation type="unfinished"></translation>
+        <translation>token 数(&amp;O)</translation>
     </message>
     <message>
         <source>Tokens for each &amp;layer</source>
-        <translation type="unfinished"></translation>
+        <translation>每层的 token 数(&amp;L)</translation>
     </message>
     <message>
         <source>Model B</source>
-        <translation type="unfinished"></translation>
+        <translation>模型 B</translation>
     </message>
     <message>
         <source>A checkpoint folder or a GGUF file of the same model</source>
-        <translation type="unfinished"></translation>
+        <translation>同一模型的检查点文件夹或 GGUF 文件</translation>
     </message>
     <message>
         <source>Choose a checkpoint folder</source>
-        <translation type="unfinished"></translation>
+        <translation>选择检查点文件夹</translation>
     </message>
     <message>
         <source>Choose a GGUF file</source>
-        <translation type="unfinished"></translation>
+        <translation>选择 GGUF 文件</translation>
     </message>
     <message>
         <source>B computes in</source>
-        <translation type="unfinished"></translation>
+        <translation>B 的计算精度</translation>
     </message>
     <message>
         <source>The precision of B&apos;s activations and sums</source>
-        <translation type="unfinished"></translation>
+        <translation>B 的激活与求和的精度</translation>
     </message>
     <message>
         <source>Text</source>
-        <translation type="unfinished">文本</translation>
+        <translation>文本</translation>
     </message>
     <message>
         <source>A text file in UTF-8 that both models read</source>
-        <translation type="unfinished"></translation>
+        <translation>两个模型都读的 UTF-8 文本文件</translation>
     </message>
     <message>
         <source>Choose a text file</source>
-        <translation type="unfinished"></translation>
+        <translation>选择文本文件</translation>
     </message>
     <message>
         <source>Window</source>
-        <translation type="unfinished"></translation>
+        <translation>窗口</translation>
     </message>
     <message>
         <source>The text is cut into contexts of so many tokens, each on its own</source>
-        <translation type="unfinished"></translation>
+        <translation>文本按此 token 数切成互相独立的上下文</translation>
     </message>
     <message>
         <source>Tokens</source>
-        <translation type="unfinished">Token</translation>
+        <translation>token 数</translation>
     </message>
     <message>
         <source>Compare on so many tokens from the beginning of the text</source>
-        <translation type="unfinished"></translation>
+        <translation>用文本开头的这么多 token 进行对比</translation>
     </message>
     <message>
         <source>Tokens for each layer</source>
-        <translation type="unfinished"></translation>
+        <translation>每层的 token 数</translation>
     </message>
     <message>
         <source>Judge each layer of B alone on so many tokens; 0: judge none</source>
-        <translation type="unfinished"></translation>
+        <translation>用这么多 token 单独评判 B 的每一层；0：不评判</translation>
     </message>
     <message>
         <source>Load B and compare; Stop ends it at any time</source>
-        <translation type="unfinished"></translation>
+        <translation>加载 B 并对比；可随时用“停止”结束</translation>
     </message>
 </context>
 <context>
     <name>PrecisionPanel</name>
     <message>
         <source>Both models</source>
-        <translation type="unfinished"></translation>
+        <translation>两个模型</translation>
     </message>
     <message>
         <source>Tokens at which the models part</source>
-        <translation type="unfinished"></translation>
+        <translation>两个模型分歧的 token</translation>
     </message>
     <message>
         <source>Page</source>
-        <translation type="unfinished">页面</translation>
+        <translation>页</translation>
     </message>
     <message>
         <source>By damage</source>
-        <translation type="unfinished"></translation>
+        <translation>按损害</translation>
     </message>
     <message>
         <source>By layer</source>
-        <translation type="unfinished">按层</translation>
+        <translation>按层</translation>
     </message>
     <message>
         <source>By token</source>
-        <translation type="unfinished"></translation>
+        <translation>按 token</translation>
     </message>
     <message>
         <source>Parting</source>
-        <translation type="unfinished"></translation>
+        <translation>分歧</translation>
     </message>
     <message>
         <source>What each layer does when it alone has B&apos;s weights: the most damage first</source>
-        <translation type="unfinished"></translation>
+        <translation>仅该层用 B 的权重时的影响：损害最大的在前</translation>
     </message>
     <message>
         <source>What each layer does when it alone has B&apos;s weights: in the order of the model</source>
-        <translation type="unfinished"></translation>
+        <translation>仅该层用 B 的权重时的影响：按模型中的顺序</translation>
     </message>
     <message>
         <source>The divergence of B from A at each token of the text</source>
-        <translation type="unfinished"></translation>
+        <translation>文本每个 token 处 B 相对 A 的散度</translation>
     </message>
     <message>
         <source>The tokens at which A and B find another token likeliest</source>
-        <translation type="unfinished"></translation>
+        <translation>A 与 B 认为最可能的 token 不同之处</translation>
     </message>
     <message>
         <source>KL divergence by token</source>
-        <translation type="unfinished"></translation>
+        <translation>各 token 的 KL 散度</translation>
     </message>
     <message>
         <source>token</source>
-        <translation type="unfinished"></translation>
+        <translation>token</translation>
     </message>
     <message>
         <source>What quantising costs appears here: Run &gt; Compare precision… puts another precision of the loaded model beside it over the same text, token by token and layer by layer.</source>
-        <translation type="unfinished"></translation>
+        <translation>量化的代价显示在此处：“运行 &gt; 对比精度…”让已加载模型的另一种精度与它读同一段文本，逐 token、逐层对比。</translation>
     </message>
     <message>
         <source>KL {kl} a token {measured} · top token the same {same} {derived}</source>
-        <translation type="unfinished"></translation>
+        <translation>每 token KL {kl} {measured} · 最可能的 token 相同 {same} {derived}</translation>
     </message>
     <message>
         <source>{} done</source>
-        <translation type="unfinished"></translation>
+        <translation>已完成 {}</translation>
     </message>
     <message>
         <source>KL a token when one layer alone has B&apos;s weights {mark} · the same top token</source>
-        <translation type="unfinished"></translation>
+        <translation>仅一层用 B 的权重时每 token 的 KL {mark} · 最可能的 token 相同</translation>
     </message>
     <message>
         <source>Layers come after the tokens.</source>
-        <translation type="unfinished"></translation>
+        <translation>各层在 token 之后评判。</translation>
     </message>
     <message>
         <source>No layer was asked for.</source>
-        <translation type="unfinished"></translation>
+        <translation>没有要求评判各层。</translation>
     </message>
     <message>
         <source>KL {}</source>
-        <translation type="unfinished"></translation>
+        <translation>KL {}</translation>
     </message>
     <message>
         <source>mean so far {}</source>
-        <translation type="unfinished"></translation>
+        <translation>至此平均 {}</translation>
     </message>
     <message>
         <source>KL(A‖B) at each token</source>
-        <translation type="unfinished"></translation>
+        <translation>各 token 处的 KL(A‖B)</translation>
     </message>
     <message>
         <source>{n} of {asked} tokens of {text}, in windows of {window}. {layers} of {all} layers judged, on {judged} tokens each.</source>
-        <translation type="unfinished"></translation>
+        <translation>{text} 的 {asked} 个 token 中的 {n} 个，窗口为 {window}。{all} 层中已评判 {layers} 层，每层 {judged} 个 token。</translation>
+    </message>
+    <message>
+        <source>The reference</source>
+        <translation>基准</translation>
+    </message>
+    <message>
+        <source>The model that is compared with it</source>
+        <translation>与之对比的模型</translation>
+    </message>
+    <message>
+        <source>B divided by A</source>
+        <translation>B 除以 A</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Weights held as</source>
+        <translation>权重存放为</translation>
+    </message>
+    <message>
+        <source>Kinds of weights as they lie in memory; the tool tip of each has their bytes</source>
+        <translation>内存中权重的种类；各自的提示给出字节数</translation>
+    </message>
+    <message>
+        <source>Computed in</source>
+        <translation>计算精度</translation>
+    </message>
+    <message>
+        <source>The precision of activations and sums</source>
+        <translation>激活与求和的精度</translation>
+    </message>
+    <message>
+        <source>Decode step</source>
+        <translation>解码步</translation>
+    </message>
+    <message>
+        <source>Steps of one position, without sampling: the median of those that were timed in turn</source>
+        <translation>只算一个位置的步，不含采样：轮流计时的中位数</translation>
+    </message>
+    <message>
+        <source>Prompt</source>
+        <translation>提示</translation>
+    </message>
+    <message>
+        <source>One pass over the first window, but for its last tokens: the median</source>
+        <translation>对第一个窗口（末尾若干 token 除外）的一次计算：中位数</translation>
+    </message>
+    <message>
+        <source>Weights read a token</source>
+        <translation>每 token 读取的权重</translation>
+    </message>
+    <message>
+        <source>Bytes of weights that a step of one position reads</source>
+        <translation>只算一个位置的步所读取的权重字节数</translation>
+    </message>
+    <message>
+        <source>Memory of weights</source>
+        <translation>权重占用的内存</translation>
+    </message>
+    <message>
+        <source>Bytes that all weights take in memory</source>
+        <translation>全部权重在内存中的字节数</translation>
+    </message>
+    <message>
+        <source>Perplexity</source>
+        <translation>困惑度</translation>
+    </message>
+    <message>
+        <source>How many tokens the model wavers between: exp of the mean of −log p</source>
+        <translation>模型在多少个 token 之间犹豫：平均 −log p 的指数</translation>
+    </message>
+    <message>
+        <source>KL {kl} a token · same top token {same} · perplexity {perplexity} · {n} tokens</source>
+        <translation>每 token KL {kl} · 最可能的 token 相同 {same} · 困惑度 {perplexity} · {n} 个 token</translation>
+    </message>
+    <message>
+        <source>layer {}</source>
+        <translation>第 {} 层</translation>
+    </message>
+    <message>
+        <source>Position</source>
+        <translation>位置</translation>
+    </message>
+    <message>
+        <source>The index of the predicted token in the text</source>
+        <translation>被预测的 token 在文本中的序号</translation>
+    </message>
+    <message>
+        <source>Token</source>
+        <translation>token</translation>
+    </message>
+    <message>
+        <source>The token that the text has there</source>
+        <translation>文本在该处的 token</translation>
+    </message>
+    <message>
+        <source>A&apos;s top</source>
+        <translation>A 的首选</translation>
+    </message>
+    <message>
+        <source>The token that A finds likeliest</source>
+        <translation>A 认为最可能的 token</translation>
+    </message>
+    <message>
+        <source>B&apos;s top</source>
+        <translation>B 的首选</translation>
+    </message>
+    <message>
+        <source>The token that B finds likeliest</source>
+        <translation>B 认为最可能的 token</translation>
+    </message>
+    <message>
+        <source>KL(A‖B) of the two distributions there</source>
+        <translation>该处两个分布的 KL(A‖B)</translation>
+    </message>
+    <message>
+        <source>Of the token that the text has, in nats</source>
+        <translation>文本所含 token 的值，单位 nat</translation>
+    </message>
+    <message>
+        <source>{position}: {token} after {n} tokens</source>
+        <translation>{position}：{token}，在 {n} 个 token 之后</translation>
+    </message>
+    <message>
+        <source>KL {kl} · −log p: A {a}, B {b}</source>
+        <translation>KL {kl} · −log p：A {a}，B {b}</translation>
+    </message>
+    <message>
+        <source>likeliest: {}</source>
+        <translation>最可能：{}</translation>
+    </message>
+    <message>
+        <source>likeliest: A {a}, B {b}</source>
+        <translation>最可能：A {a}，B {b}</translation>
     </message>
 </context>
 <context>
@@ -5665,7 +5797,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>RecordedRun</name>
     <message>
         <source>A comparison of precisions has no prompt and no settings that a run could have.</source>
-        <translation type="unfinished"></translation>
+        <translation>精度对比没有运行可用的提示与设置。</translation>
     </message>
     <message>
         <source>A profiler&apos;s trace tells no settings that a run could have.</source>
@@ -6952,15 +7084,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>The model&apos;s makers suggest this, in generation_config.json or in the GGUF file</source>
-        <translation type="unfinished"></translation>
+        <translation>模型作者在 generation_config.json 或 GGUF 文件中的建议</translation>
     </message>
     <message>
         <source>Use the model&apos;s: {}</source>
         <translation>采用模型建议：{}</translation>
-    </message>
-    <message>
-        <source>The model&apos;s makers suggest this (generation_config.json)</source>
-        <translation type="vanished">模型作者的建议（generation_config.json）</translation>
     </message>
     <message>
         <source>temperature {}</source>
@@ -6972,15 +7100,15 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>As the model&apos;s makers suggest</source>
-        <translation type="unfinished"></translation>
+        <translation>按模型作者的建议</translation>
     </message>
     <message>
         <source>Greedy instead</source>
-        <translation type="unfinished"></translation>
+        <translation>改为贪心</translation>
     </message>
     <message>
         <source>Always the most likely token, in every run until you choose otherwise</source>
-        <translation type="unfinished"></translation>
+        <translation>总取最可能的 token，在您另行选择前对每次运行有效</translation>
     </message>
     <message>
         <source>How the next token is drawn; takes effect with the next run</source>
@@ -9381,7 +9509,7 @@ A double click shows one layer.</source>
     </message>
     <message>
         <source>A comparison of two precisions tells of a text that is given, not of one that is generated step by step. This panel needs a run; Precision shows the comparison.</source>
-        <translation type="unfinished"></translation>
+        <translation>两种精度的对比读的是给定的文本，而不是逐步生成的文本。此面板需要一次运行；对比见“精度”。</translation>
     </message>
 </context>
 <context>

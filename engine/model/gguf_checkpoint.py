@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from engine.gguf.header import Header
 from engine.gguf.parts import read_model_header
 from engine.model.files import open_regular
 from engine.model.gguf_weights import read_weight, shape_only
+from engine.plain_text import one_line
 from kernels.cpu.kinds import StoredRows
 
 DTYPES: Final = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -31,8 +32,10 @@ class GgufCheckpoint:
     generation: dict[str, Any]
     header: Header = field(repr=False)
 
-    says: ClassVar[str] = "the GGUF file"
-    """What tells the model's sizes, for messages."""
+    @property
+    def says(self) -> str:
+        """What tells the model's sizes, for messages."""
+        return one_line(self.path.name)
 
     @property
     def names(self) -> Iterable[str]:

@@ -167,14 +167,19 @@ def check_memory(
     config: ModelConfig, device: torch.device, dtype: torch.dtype, checkpoint: Checkpoint | GgufCheckpoint
 ) -> None:
     """Raise UnavailableError, with the size needed, where the weights alone do not fit into free memory."""
-    if isinstance(checkpoint, GgufCheckpoint):
-        needed, in_what = needed_bytes(checkpoint.header, device, dtype), ""
-    else:
-        kept = kept_dtype(config.dtype, device, dtype)
-        needed, in_what = config.parameters * kept.itemsize, f" in {str(kept).removeprefix('torch.')}"
     free = free_bytes(device)
+    if isinstance(checkpoint, GgufCheckpoint):
+        needed = needed_bytes(checkpoint.header, device, dtype)
+        if needed > free:
+            raise UnavailableError(
+                f"The weights need {size_text(needed)}, and {device} has {size_text(free)} free; "
+                "choose a smaller model."
+            )
+        return
+    kept = kept_dtype(config.dtype, device, dtype)
+    needed = config.parameters * kept.itemsize
     if needed > free:
         raise UnavailableError(
-            f"The weights need {size_text(needed)}{in_what}, "
+            f"The weights need {size_text(needed)} in {str(kept).removeprefix('torch.')}, "
             f"and {device} has {size_text(free)} free; choose a smaller model or precision."
         )

@@ -35,7 +35,7 @@ def check_layers(family: Family, checkpoint: Checkpoint | GgufCheckpoint) -> Non
     stored = layers_of(checkpoint.names)
     if asked > stored:
         raise CheckpointError(
-            f"{sentence_start(checkpoint.says)} asks for {asked} layers ({family.layers}), but the weights of the "
+            f"{checkpoint.says} asks for {asked} layers ({family.layers}), but the weights of the "
             f"checkpoint hold {stored}."
         )
 
@@ -47,23 +47,22 @@ def layers_of(names: Iterable[str]) -> int:
 
 def check_sizes(config: ModelConfig, says: str = "config.json") -> None:
     """Raise CheckpointError for a size above its limit, and for heads that cannot be shared or rotated."""
-    said = sentence_start(says)
     for name, most in MOST.items():
         value = getattr(config, name)
         if value > most:
-            raise CheckpointError(f"{said} gives {value} as {name}; models with up to {most} can be run.")
+            raise CheckpointError(f"{says} gives {value} as {name}; models with up to {most} can be run.")
     if max(config.heads, config.kv_heads) * config.head_dim > WIDEST_HEADS:
         raise CheckpointError(
-            f"{said} gives {config.heads} attention heads of {config.head_dim}; models with up to "
+            f"{says} gives {config.heads} attention heads of {config.head_dim}; models with up to "
             f"{WIDEST_HEADS} channels in all heads can be run."
         )
     if config.heads % config.kv_heads:
         raise CheckpointError(
-            f"{said} gives {config.heads} attention heads, which {config.kv_heads} key/value heads "
+            f"{says} gives {config.heads} attention heads, which {config.kv_heads} key/value heads "
             "cannot be shared among."
         )
     if config.positions == "rope" and config.head_dim % 2:
-        raise CheckpointError(f"{said} gives a head_dim of {config.head_dim}; rotary positions need an even one.")
+        raise CheckpointError(f"{says} gives a head_dim of {config.head_dim}; rotary positions need an even one.")
 
 
 def check_tensors(family: Family, config: ModelConfig, checkpoint: Checkpoint | GgufCheckpoint) -> None:
@@ -75,8 +74,3 @@ def check_tensors(family: Family, config: ModelConfig, checkpoint: Checkpoint | 
     family.model(checkpoint.shape_only, config)
     for index in range(config.layers):
         family.layer(checkpoint.shape_only, config, index)
-
-
-def sentence_start(words: str) -> str:
-    """Words at the beginning of a sentence; the name of a file stays as it is."""
-    return words if "." in words else words[0].upper() + words[1:]

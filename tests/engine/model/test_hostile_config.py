@@ -199,7 +199,7 @@ def test_a_suggestion_that_cannot_be_followed_is_none(
 def test_what_nobody_foresaw_is_one_sentence_with_its_place(
     kinds: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise KeyError("a\nb\ud800")
 
     monkeypatch.setattr(loader, "check_sizes", fail)
