@@ -14,6 +14,7 @@ from app.window.gui import render
 from engine.errors import InputError, SessionFileError
 from engine.session.writer import SessionWriter
 from tests.engine.importing.made import serving_trace
+from tests.engine.lens import made
 from tests.engine.session.synthetic import synthetic_events
 
 
@@ -44,7 +45,11 @@ def test_a_panel_that_needs_a_window_says_so(session_file: Path, tmp_path: Path)
         render(str(session_file), str(tmp_path / "p.png"), "compare", (800, 500), "png")
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in PANELS if entry.name not in ("compare", "kernels")])
+OF_OTHERS = ("compare", "kernels", "precision")
+"""Panels of two sessions, of imported traces and of comparisons of precisions."""
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in PANELS if entry.name not in OF_OTHERS])
 def test_each_panel_is_drawn(session_file: Path, tmp_path: Path, name: str) -> None:
     render(str(session_file), str(tmp_path / "p.png"), name, (800, 500), "png")
     image = QImage(str(tmp_path / "p.png"))
@@ -75,3 +80,13 @@ def test_wrong_input_is_one_sentence(session_file: Path, tmp_path: Path) -> None
         render(str(session_file), str(tmp_path / "no" / "a.png"), None, (800, 500), "png")
     with pytest.raises(SessionFileError, match="There is no file"):
         render(str(tmp_path / "no.dscope"), str(tmp_path / "a.png"), None, (800, 500), "png")
+
+
+def test_a_comparison_of_precisions_is_drawn_by_its_panel_alone(qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "compared.dscope"
+    with SessionWriter(path) as writer:
+        writer.append([*made.started(), *made.positions(0, 100), *made.layers()])
+    render(str(path), str(tmp_path / "p.png"), "precision", (800, 500), "png")
+    assert colours_of(QImage(str(tmp_path / "p.png"))) > 5
+    with pytest.raises(InputError, match="A comparison of two precisions tells of a text that is given"):
+        render(str(path), str(tmp_path / "l.png"), "latency", (800, 500), "png")
