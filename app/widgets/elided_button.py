@@ -36,7 +36,7 @@ class ElidedToolButton(QToolButton):
     def paintEvent(self, _event: QPaintEvent) -> None:
         option = QStyleOptionToolButton()
         self.initStyleOption(option)
-        option.text = fitting(self)  # type: ignore[attr-defined]
+        option.text = fitting(self)
         painter = QStylePainter(self)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
         painter.end()
@@ -55,7 +55,7 @@ class ElidedPushButton(QPushButton):
     def paintEvent(self, _event: QPaintEvent) -> None:
         option = QStyleOptionButton()
         self.initStyleOption(option)
-        option.text = fitting(self)  # type: ignore[attr-defined]
+        option.text = fitting(self)
         painter = QStylePainter(self)
         painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
         painter.end()
