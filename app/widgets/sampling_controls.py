@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -24,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.look.theme import GRID, ROW_GAP
+from app.widgets.elided_button import ElidedPushButton, ElidedToolButton
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from engine.core.sampling import FILTERS, KINDS, Sampling
@@ -57,7 +57,7 @@ class SamplingControls(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._fold = QToolButton()
+        self._fold = ElidedToolButton()
         self._fold.setCheckable(True)
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._fold.toggled.connect(self._on_fold)
@@ -77,7 +77,7 @@ class SamplingControls(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(ROW_GAP)
         self._suggested: Sampling | None = None
-        self.suggestion = QPushButton()
+        self.suggestion = ElidedPushButton()
         self.suggestion.clicked.connect(self._take_suggestion)
         self.suggestion.hide()
         self._chosen = False
@@ -205,17 +205,18 @@ class SamplingControls(QWidget):
         self.suggestion.setVisible(offered is not None and not in_force)
         self._in_force.setVisible(in_force)
         if offered is not None:
-            says = plain(self.tr("The model's makers suggest this, in generation_config.json or in the GGUF file"))
+            says = self.tr("The model's makers suggest this, in generation_config.json or in the GGUF file")
             self.suggestion.setText(self.tr("Use the model's: {}").format(self._words(offered)))
-            self.suggestion.setToolTip(says)
+            self.suggestion.setToolTip(plain(f"{self.suggestion.text()}\n{says}"))
             self.note.setText(self.tr("As the model's makers suggest"))
-            self.note.setToolTip(says)
+            self.note.setToolTip(plain(says))
         self.greedy.setText(self.tr("Greedy instead"))
         self.greedy.setToolTip(self.tr("Always the most likely token, in every run until you choose otherwise"))
         self._fold.setText(text)
         self._fold.setArrowType(Qt.ArrowType.DownArrow if self._fold.isChecked() else Qt.ArrowType.RightArrow)
         self._fold.setAccessibleName(text)
-        self._fold.setToolTip(self.tr("How the next token is drawn; takes effect with the next run"))
+        says = self.tr("How the next token is drawn; takes effect with the next run")
+        self._fold.setToolTip(plain(f"{text}\n{says}"))
 
     def _is_shown(self, sampling: Sampling) -> bool:
         """Whether the boxes show these settings, to as many digits as a box has; the seed is the user's own."""

@@ -70,6 +70,17 @@ def test_a_suggestion_with_more_digits_than_a_box_has_is_in_force(qtbot: QtBot) 
     assert controls.suggestion.isHidden()
 
 
+def test_a_long_summary_makes_its_column_no_wider(qtbot: QtBot) -> None:
+    controls = controls_in(qtbot)
+    for shown in ({}, {"temperature": 1.25, "top_k": 64, "top_p": 0.9, "min_p": 0.25}):
+        controls.suggest(shown)
+        assert controls.minimumSizeHint().width() <= 240
+    controls.field("temperature").setValue(0.5)
+    assert controls.minimumSizeHint().width() <= 240
+    controls.resize(240, controls.sizeHint().height())
+    controls.grab()
+
+
 def test_what_no_draw_can_follow_is_no_suggestion(qtbot: QtBot) -> None:
     controls = SamplingControls()
     qtbot.addWidget(controls)
