@@ -336,7 +336,7 @@ def _compare_models(parser: argparse.ArgumentParser) -> None:
         "Compare two precisions of one model over the same text: speed, bytes of weights, memory, perplexity, KL "
         "divergence a token, agreement of the top token, and what each layer alone does in B's precision."
     )
-    parser.add_argument("a", metavar="A", help='the reference: a checkpoint folder, or "demo"')
+    parser.add_argument("a", metavar="A", help='the reference: a checkpoint folder, a GGUF file, or "demo"')
     parser.add_argument("b", metavar="B", help="the model that is compared with it")
     parser.add_argument("--text", required=True, metavar="FILE", help="the text, UTF-8")
     parser.add_argument(
