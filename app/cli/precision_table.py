@@ -62,7 +62,8 @@ def _layers(found: PrecisionFigures) -> list[str]:
         (str(one.layer), nats(one.kl), percent(one.same_top), figure(one.perplexity))
         for one in found.layers[:MOST_LAYERS]
     ]
-    judged = f"on {count(found.layers[0].positions)} tokens, the most damage first"
+    against = f"A's own perplexity there is {figure(found.layers_against)}"
+    judged = f"on {count(found.layers[0].positions)} tokens, the most damage first; {against}"
     left = len(found.layers) - MOST_LAYERS
     more = f"; {count(left)} more layers in --json" if left > 0 else ""
     return [f"{columns(rows)}\n({judged}{more})"]

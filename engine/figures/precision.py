@@ -66,6 +66,8 @@ class PrecisionFigures:
     same_top: float | None
     """Share of the positions in which both have the same likeliest token."""
     layers: tuple[LayerFigures, ...]
+    layers_against: float | None
+    """A's own perplexity over the positions that are asked for of each layer: what that of a layer is held against."""
     done: float
     """Share of the predictions that were asked for and are there."""
 
@@ -104,13 +106,15 @@ def precision_figures(session: Session) -> PrecisionFigures | None:
             perplexity(float(nll.mean())) if count else None,
         )  # fmt: skip
 
+    part = rows["nll_a"][: min(count, fact.layer_positions)]  # the layers' text is the beginning of the whole
+    against = perplexity(float(part.mean())) if len(part) else None
     every = min((one.positions for one in judged), default=0)
     return PrecisionFigures(
         fact.text, fact.window, count, fact.positions, every, fact.layer_positions,
         fact.layers if fact.layer_positions else 0,
         side("a", fact.a), side("b", fact.b),
         float(kl.mean()) if count else None, p99(kl), float(kl.max()) if count else None,
-        float(same.mean()) if count else None, tuple(judged), share_done(session) or 0.0,
+        float(same.mean()) if count else None, tuple(judged), against, share_done(session) or 0.0,
     )  # fmt: skip
 
 

@@ -42,7 +42,8 @@ def test_sql_gives_every_figure_again(
             told = told[part]
         assert value == pytest.approx(told, rel=1e-12), name
     assert [row[0] for row in layers] == [one["layer"] for one in live["layers"]]
-    for (_, *values), one in zip(layers, live["layers"], strict=True):
+    assert all(row[-1] == pytest.approx(live["layers_against"], rel=1e-12) for row in layers)
+    for (_, *values, _), one in zip(layers, live["layers"], strict=True):
         assert values == pytest.approx([one[name] for name in ("positions", "kl", "same_top", "perplexity")])
     assert len(tokens) == round((1 - live["same_top"]) * live["positions"]) > 0
     assert all(re.fullmatch(r".+", text, re.DOTALL) for row in tokens for text in (row[1], row[3], row[4]))
