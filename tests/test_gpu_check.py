@@ -28,7 +28,7 @@ THERE = frozenset({
 OWN = frozenset({"app", "engine", "kernels", "assets", "tests"})
 UNASKED = frozenset({"pyarrow"})
 """What only an export to Parquet imports, which no stage asks for."""
-ABSENT = ("PySide6", "shiboken6", "pyqtgraph", "pytestqt", "accelerate", "gguf")
+ABSENT = ("PySide6", "shiboken6", "pyqtgraph", "pytestqt", "accelerate")
 
 
 def check(out: Path, *options: str, **environment: str) -> tuple[int, dict[str, Any], str]:

@@ -16,7 +16,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / ".gpu-wheels"
-MISSING: Final = ("msgspec", "platformdirs", "perfetto")
+MISSING: Final = ("msgspec", "platformdirs", "perfetto", "gguf")
 PLATFORMS: Final = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 MOST_BYTES: Final = 20 * 2**20
 

@@ -301,7 +301,8 @@ def test_a_draft_model_is_loaded_beside_its_target(tiny_llama: Path, tiny_draft:
     assert "speculate=draft" not in ready.unavailable
     started = bench.send(protocol.Start(run_of()))[0]
     assert isinstance(started, SessionStarted)
-    held = (tiny_draft.dtype, tiny_draft.weight_bytes, tiny_draft.decoder.reads)
+    decoder = tiny_draft.decoder
+    held = (tiny_draft.dtype, tiny_draft.weight_bytes, decoder.reads, decoder.weight_kinds)
     facts = {"name": tiny_draft.path.name, **tiny_draft.config.facts(*held)}
     assert json.loads(started.meta["draft_config"]) == facts  # it takes memory, whether it drafts or not
     assert ready.meta["draft_config"] == started.meta["draft_config"]

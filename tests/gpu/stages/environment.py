@@ -10,7 +10,18 @@ import torch
 
 from tests.gpu.stages.setting import Setting
 
-NEEDED = ("msgspec", "platformdirs", "triton", "transformers", "psutil", "pynvml", "hypothesis", "scipy", "pytest")
+NEEDED = (
+    "msgspec",
+    "platformdirs",
+    "gguf",
+    "triton",
+    "transformers",
+    "psutil",
+    "pynvml",
+    "hypothesis",
+    "scipy",
+    "pytest",
+)
 
 
 def run(setting: Setting) -> None:
