@@ -14,7 +14,7 @@ from engine.model.memory import size_text
 from engine.plain_text import one_line, quoted
 from kernels.cpu import library
 from kernels.cpu.kinds import BLOCKS, KIND_OF, StoredRows
-from kernels.cpu.packed import unpacked_by_gguf
+from kernels.cpu.packed import unpacked, unpacked_by_gguf
 from kernels.errors import KernelUnavailableError
 
 PLAIN: Final = {kind: dtype for dtype, kind in KIND_OF.items()}
@@ -89,7 +89,8 @@ def read_weight(header: Header, name: str, *shape: int) -> Tensor | StoredRows:
     raw = mapped_bytes(info.file, info.start, info.bytes)
     rows = raw.view(-1, info.bytes // (weights_of(info) // shape[-1]))
     if info.kind in BLOCKS:
-        return StoredRows(info.kind, shape[-1], rows)
+        stored = StoredRows(info.kind, shape[-1], rows)
+        return stored if len(shape) > 1 else unpacked(stored)[0]  # a norm or a bias, which no file has quantised
     try:
         pieces = [unpacked_by_gguf(piece, info.kind).to(UNPACKED) for piece in torch.split(rows, PIECE_ROWS)]
     except KernelUnavailableError as error:
@@ -102,7 +103,7 @@ def read_weight(header: Header, name: str, *shape: int) -> Tensor | StoredRows:
 def shape_only(header: Header, name: str, *shape: int) -> Tensor | StoredRows:
     """As `read_weight`, without memory: to check a whole file before anything of it is loaded."""
     info = checked(header, name, shape)
-    if info.kind not in BLOCKS:
+    if info.kind not in BLOCKS or len(shape) == 1:
         return torch.empty(shape, dtype=PLAIN.get(info.kind, UNPACKED), device="meta")
     rows = weights_of(info) // shape[-1]
     return StoredRows(

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from gguf import GGMLQuantizationType
+from gguf import GGMLQuantizationType, GGUFWriter
 from gguf.quants import dequantize, quantize
 from torch import Tensor
 
 from engine.core.batch import Batch
 from engine.core.settings import LoadSpec
+from engine.gguf.header import read_header
 from engine.graphs.compiled import unavailable
+from engine.model.gguf_weights import needed_bytes, read_weight, shape_only, unpacked_note
 from engine.model.loader import LoadedModel, load_model
 from engine.model.quantise import quantise
 from kernels.cpu import library
@@ -58,3 +60,52 @@ def test_a_family_in_q8_0_gives_the_logits_of_transformers(kind: str, tmp_path: 
         error = (logits(model, attention) - theirs).norm() / theirs.norm()
         assert error < 2e-3, attention
     assert unavailable(model.decoder) is None
+
+
+@pytest.mark.parametrize("kind", ["Q5_0", "Q8_0", "F16"])
+def test_a_norm_of_another_kind_is_the_same_norm(kind: str, tmp_path: Path) -> None:
+    """Found by the search: no program writes one, and none should fail at it later than when the file is read."""
+    stored = GGMLQuantizationType[kind]
+    values = torch.randn(64, generator=torch.Generator().manual_seed(1)).numpy()
+    path = tmp_path / "norm.gguf"
+    writer = GGUFWriter(path, "llama")
+    writer.add_tensor("blk.0.attn_norm.weight", quantize(values, stored), raw_dtype=stored)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with path.open("rb") as stream:
+        header = read_header(stream, path)
+    norm = read_weight(header, "blk.0.attn_norm.weight", 64)
+    assert isinstance(norm, Tensor)
+    assert norm.shape == shape_only(header, "blk.0.attn_norm.weight", 64).shape
+    assert torch.equal(norm.float(), torch.from_numpy(dequantize(quantize(values, stored), stored)))
+
+
+def test_a_kind_without_a_kernel_is_unpacked_and_said(tmp_path: Path) -> None:
+    """TQ1_0, of which gguf can write and read the blocks, stands for all such kinds."""
+    stored = GGMLQuantizationType.TQ1_0
+    values = torch.randn(512, 256, generator=torch.Generator().manual_seed(1)).numpy()
+    path = tmp_path / "other.gguf"
+    writer = GGUFWriter(path, "llama")
+    writer.add_tensor("output.weight", quantize(values, stored), raw_dtype=stored)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with path.open("rb") as stream:
+        header = read_header(stream, path)
+    weight = read_weight(header, "output.weight", 512, 256)
+    assert isinstance(weight, Tensor)
+    assert weight.dtype is torch.float16
+    assert torch.equal(weight, torch.from_numpy(dequantize(quantize(values, stored), stored)).half())
+    cpu = torch.device("cpu")
+    if library.unavailable() is None:
+        assert unpacked_note(header, cpu, torch.float32) == (
+            "Weights in TQ1_0 are unpacked to float16, as no kernel multiplies them on cpu: they take 0.2 MiB instead "
+            "of 0.0 MiB."
+        )
+        assert needed_bytes(header, cpu, torch.float32) == weight.nbytes
+    assert "are unpacked to bfloat16, as no kernel multiplies them on cuda:0" in unpacked_note(
+        header, torch.device("cuda:0"), torch.bfloat16
+    )
