@@ -16,6 +16,9 @@ from tests.search.findings import Finding, Findings, unless
 
 CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
+NOTICES: Final = ("decodescope: tokens are drawn greedily; ", "decodescope: Weights in ")
+"""What `record` says of a model that it can load, before a request may be refused."""
+
 
 def judge(command: Sequence[str], status: int, out: bytes, err: bytes) -> Findings:
     """What is wrong with how a command ended."""
@@ -36,7 +39,7 @@ def judge(command: Sequence[str], status: int, out: bytes, err: bytes) -> Findin
 
 
 def _sentence(said: str) -> Iterator[Finding]:
-    lines = [line for line in said.splitlines() if line.startswith("decodescope: ")]
+    lines = [line for line in said.splitlines() if line.startswith("decodescope: ") and not line.startswith(NOTICES)]
     yield from unless(len(lines) == 1, "not one sentence", said[-600:])
     yield from unless(len(said) <= SENTENCE, "a long sentence", said[:600])
     yield from unless(not CONTROLS.search(said), "control characters in a sentence", repr(said[:600]))
