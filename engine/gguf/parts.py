@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -12,11 +11,9 @@ from typing import IO, Final
 from engine.errors import CheckpointError
 from engine.gguf.header import Header, read_header
 from engine.gguf.metadata import Metadata
+from engine.gguf.part_names import PART
 from engine.plain_text import path_text, quoted
 
-PART: Final = re.compile(
-    r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.gguf)", re.ASCII | re.IGNORECASE
-)
 MOST_PARTS: Final = 1000
 
 Open = Callable[[Path], AbstractContextManager[IO[bytes]]]
@@ -57,9 +54,3 @@ def header_of(path: Path, opened: Open) -> Header:
     """The header of one file."""
     with opened(path) as stream:
         return read_header(stream, path)
-
-
-def first_part(path: Path) -> Path:
-    """The file with the metadata of a model: the first part of a split one, by the name of any of them."""
-    found = PART.fullmatch(path.name)
-    return path if found is None else path.with_name(f"{found['stem']}-00001-of-{found['count']}{found['suffix']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from engine.gguf.parts import PART
+from engine.gguf.part_names import PART
 from engine.model.files import is_there, open_regular
 from engine.model.folder import listed
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from engine.errors import CheckpointError
 from engine.gguf.header import TensorInfo
 from engine.gguf.kept_metadata import kept_metadata
-from engine.gguf.parts import first_part, read_model_header
+from engine.gguf.part_names import first_part
+from engine.gguf.parts import read_model_header
 from engine.model.files import open_regular
 from engine.plain_text import one_line, path_text, quoted
 
