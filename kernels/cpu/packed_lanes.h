@@ -89,4 +89,18 @@ INLINE void small_scales(const char *packed, SmallScales to) {
             to[1][s + 4][row] = (uint8_t)(c >> 4 | b >> 6 << 4);
         }
 }
+
+/* FUNCTION(kind, ...) with the kind as a constant, so that each kind has loops of its own. */
+#define BY_KIND(FUNCTION, kind, ...)                                                                                   \
+    switch (kind) {                                                                                                    \
+        case Q8_0: FUNCTION(Q8_0, __VA_ARGS__); break;                                                                 \
+        case Q4_0: FUNCTION(Q4_0, __VA_ARGS__); break;                                                                 \
+        case Q4_1: FUNCTION(Q4_1, __VA_ARGS__); break;                                                                 \
+        case Q5_0: FUNCTION(Q5_0, __VA_ARGS__); break;                                                                 \
+        case Q5_1: FUNCTION(Q5_1, __VA_ARGS__); break;                                                                 \
+        case Q4_K: FUNCTION(Q4_K, __VA_ARGS__); break;                                                                 \
+        case Q5_K: FUNCTION(Q5_K, __VA_ARGS__); break;                                                                 \
+        case Q6_K: FUNCTION(Q6_K, __VA_ARGS__); break;                                                                 \
+        default: break;                                                                                                \
+    }
 #endif

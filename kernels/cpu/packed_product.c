@@ -229,17 +229,5 @@ void multiply_packed(enum Kind kind, const char *weight, const char *x, size_t r
         multiply_packed_in_tiles(kind, weight, x, rows, in, at, y);
         return;
     }
-#define OF_KIND(KIND)                                                                                                  \
-    case KIND: multiply_kind(KIND, weight, x, rows, in, at, y); break;
-    switch (kind) {
-        OF_KIND(Q8_0)
-        OF_KIND(Q4_0)
-        OF_KIND(Q4_1)
-        OF_KIND(Q5_0)
-        OF_KIND(Q5_1)
-        OF_KIND(Q4_K)
-        OF_KIND(Q5_K)
-        OF_KIND(Q6_K)
-        default: break;
-    }
+    BY_KIND(multiply_kind, kind, weight, x, rows, in, at, y)
 }

@@ -194,19 +194,7 @@ INLINE void multiply_kind(const enum Kind kind, const char *weight, const char *
 
 void multiply_packed_in_tiles(enum Kind kind, const char *weight, const char *x, size_t rows, size_t in, Stretch at,
                               float *y) {
-#define OF_KIND(KIND)                                                                                                  \
-    case KIND: multiply_kind(KIND, weight, x, rows, in, at, y); break;
-    switch (kind) {
-        OF_KIND(Q8_0)
-        OF_KIND(Q4_0)
-        OF_KIND(Q4_1)
-        OF_KIND(Q5_0)
-        OF_KIND(Q5_1)
-        OF_KIND(Q4_K)
-        OF_KIND(Q5_K)
-        OF_KIND(Q6_K)
-        default: break;
-    }
+    BY_KIND(multiply_kind, kind, weight, x, rows, in, at, y)
 }
 
 int byte_tiles_serve(size_t rows) {

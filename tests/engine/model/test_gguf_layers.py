@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from gguf import GGMLQuantizationType, GGUFWriter
+from gguf import GGMLQuantizationType
 from gguf.quants import dequantize, quantize
 from torch import Tensor
 
 from engine.core.batch import Batch
 from engine.core.settings import LoadSpec
-from engine.gguf.header import read_header
+from engine.gguf.header import Header, read_header
 from engine.graphs.compiled import unavailable
 from engine.model.gguf_weights import needed_bytes, read_weight, shape_only, unpacked_note
 from engine.model.loader import LoadedModel, load_model
 from engine.model.quantise import quantise
 from kernels.cpu import library
+from tests.engine.gguf.files import write_gguf
 from tests.engine.model.bpe import save_bpe
 from tests.engine.model.checkpoints import VOCAB, reference_logits, reference_model, save_checkpoint
 from tests.engine.model.forward import cache_of, run
@@ -62,20 +64,19 @@ def test_a_family_in_q8_0_gives_the_logits_of_transformers(kind: str, tmp_path: 
     assert unavailable(model.decoder) is None
 
 
+def header_of(folder: Path, name: str, values: np.ndarray, kind: str) -> Header:
+    """The header of a file with one tensor of a kind."""
+    path = write_gguf(folder / "one.gguf", {}, {name: values}, {name: kind})
+    with path.open("rb") as stream:
+        return read_header(stream, path)
+
+
 @pytest.mark.parametrize("kind", ["Q5_0", "Q8_0", "F16"])
 def test_a_norm_of_another_kind_is_the_same_norm(kind: str, tmp_path: Path) -> None:
     """Found by the search: no program writes one, and none should fail at it later than when the file is read."""
     stored = GGMLQuantizationType[kind]
     values = torch.randn(64, generator=torch.Generator().manual_seed(1)).numpy()
-    path = tmp_path / "norm.gguf"
-    writer = GGUFWriter(path, "llama")
-    writer.add_tensor("blk.0.attn_norm.weight", quantize(values, stored), raw_dtype=stored)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    with path.open("rb") as stream:
-        header = read_header(stream, path)
+    header = header_of(tmp_path, "blk.0.attn_norm.weight", values, kind)
     norm = read_weight(header, "blk.0.attn_norm.weight", 64)
     assert isinstance(norm, Tensor)
     assert norm.shape == shape_only(header, "blk.0.attn_norm.weight", 64).shape
@@ -86,15 +87,7 @@ def test_a_kind_without_a_kernel_is_unpacked_and_said(tmp_path: Path) -> None:
     """TQ1_0, of which gguf can write and read the blocks, stands for all such kinds."""
     stored = GGMLQuantizationType.TQ1_0
     values = torch.randn(512, 256, generator=torch.Generator().manual_seed(1)).numpy()
-    path = tmp_path / "other.gguf"
-    writer = GGUFWriter(path, "llama")
-    writer.add_tensor("output.weight", quantize(values, stored), raw_dtype=stored)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    with path.open("rb") as stream:
-        header = read_header(stream, path)
+    header = header_of(tmp_path, "output.weight", values, "TQ1_0")
     weight = read_weight(header, "output.weight", 512, 256)
     assert isinstance(weight, Tensor)
     assert weight.dtype is torch.float16
