@@ -61,8 +61,8 @@ def test_wrong_input_ends_in_one_sentence(prepared: Run, tmp_path: Path) -> None
 
 
 def test_an_interrupted_comparison_keeps_what_it_has(tmp_path: Path, environment: dict[str, str]) -> None:
-    (tmp_path / "tale.txt").write_text(TEXT * 200)
-    arguments = ("demo", "demo", "--text", "tale.txt", "--most-tokens", "8000", "-o", "a.dscope")
+    (tmp_path / "tale.txt").write_text(TEXT * 1000)  # half a minute of work: it never ends before it is interrupted
+    arguments = ("demo", "demo", "--text", "tale.txt", "--most-tokens", "40000", "-o", "a.dscope")
     with subprocess.Popen(
         [sys.executable, "-m", "app.main", "compare-models", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
