@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.fitting import fit
 from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import straight
 from app.widgets.plain import PlainLabel, plain
@@ -179,14 +180,7 @@ class AttachDialog(QDialog):
         self.said.setStyleSheet(f"color: {colour}")
         self.said.setText(text)
         self.said.setVisible(bool(text))
-        self._fit()
-
-    def _fit(self) -> None:
-        """Make the dialog high enough for what is shown, and not much higher: Qt counts wrapped labels as one line."""
-        layout = self.layout()
-        if layout is not None:
-            layout.activate()
-            self.resize(max(self.width(), WIDTH), layout.totalHeightForWidth(max(self.width(), WIDTH)))
+        fit(self, WIDTH)
 
     def _build(self) -> None:
         form = QFormLayout()

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.fitting import fit
 from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import straight
 from app.widgets.elided_label import ElidedLabel
@@ -100,10 +101,7 @@ class PrecisionDialog(QDialog):
         self.said.setStyleSheet(f"color: {theme().error}")
         self.said.setText(straight(sentence))
         self.said.setVisible(bool(sentence))
-        layout = self.layout()
-        if layout is not None:  # Qt counts a wrapped label as one line
-            layout.activate()
-            self.resize(max(self.width(), WIDTH), layout.totalHeightForWidth(max(self.width(), WIDTH)))
+        fit(self, WIDTH)
 
     def _build(self) -> None:
         form = QFormLayout()

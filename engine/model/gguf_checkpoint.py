@@ -14,11 +14,10 @@ from engine.gguf.config import raw_config
 from engine.gguf.header import Header
 from engine.gguf.parts import read_model_header
 from engine.model.files import open_regular
-from engine.model.gguf_weights import read_weight, shape_only
+from engine.model.gguf_weights import PLAIN, read_weight, shape_only
 from engine.plain_text import one_line
 from kernels.cpu.kinds import StoredRows
 
-DTYPES: Final = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 SAMPLING: Final = {"temp": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p"}
 """The keys `general.sampling.*` that are settings here too, and their names in a generation_config.json."""
 
@@ -71,7 +70,7 @@ class GgufCheckpoint:
     @property
     def stored_dtype(self) -> torch.dtype:
         """The dtype of most bytes of the weights; bfloat16 for quantised ones, which have none."""
-        return DTYPES.get(next(iter(self.bytes_by_kind), "F32"), torch.bfloat16)
+        return PLAIN.get(next(iter(self.bytes_by_kind), "F32"), torch.bfloat16)
 
 
 def open_gguf(path: Path) -> GgufCheckpoint:

@@ -146,11 +146,9 @@ class QuantisedLinear:
         self._packed = tuple(PackedRows(slab) for slab in weight.slabs)
         self.slabs: tuple[Slab, ...] | None = self._packed
         self.bias = bias
-        self.kinds: Kinds = Counter()
+        self.kinds = kinds_of(bias)
         for slab in self._packed:
             self.kinds[slab.kind] += slab.nbytes
-        if bias is not None:
-            self.kinds[KIND_OF[bias.dtype]] += bias.nbytes
         self.bytes = sum(self.kinds.values())
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from engine.gguf.kept_metadata import kept_metadata
 from engine.gguf.part_names import first_part
 from engine.gguf.parts import read_model_header
 from engine.model.files import open_regular
-from engine.plain_text import one_line, path_text, quoted
+from engine.model.mapping import mapped_bytes
+from engine.plain_text import path_text, quoted
 
 Floats = NDArray[np.float32]
 Rows = Callable[[int, int], Floats]
@@ -98,15 +98,7 @@ class GgufSource:
         return self._bytes(info) if info.kind == kind else None
 
     def _bytes(self, info: TensorInfo) -> memoryview:
-        before = info.start % mmap.ALLOCATIONGRANULARITY
-        with open_regular(info.file) as stream:
-            try:
-                memory = mmap.mmap(
-                    stream.fileno(), before + info.bytes, access=mmap.ACCESS_READ, offset=info.start - before
-                )
-            except (OSError, ValueError) as error:  # ValueError: the file was shortened after its header was read
-                raise CheckpointError(f"{path_text(info.file)} cannot be mapped: {one_line(error)}.") from error
-        return memoryview(memory)[before:]
+        return mapped_bytes(info.file, info.start, info.bytes).numpy().data
 
 
 def gguf_source(path: Path) -> GgufSource:

@@ -8,8 +8,6 @@
 #include "tiles.h"
 
 #ifdef BYTE_TILES
-#include <stdatomic.h>
-
 enum { BATCH = 64 };
 
 /* 32 channels of 16 rows of W: words of four channels, and what their sums are multiplied by: one scale, or of Q6_K one for
